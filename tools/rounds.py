@@ -82,14 +82,14 @@ def table(rounds: Sequence[Round]) -> list[str]:
     """Return the table: one line for each drill, one column for each round, and how many passed in each."""
     names = list(dict.fromkeys(name for played in rounds for name in played))
     width = max(len(name) for name in [*names, PASSED])
-    lines = ["drill".ljust(width) + "".join(f"{f'round {n}':>16}" for n in range(1, len(rounds) + 1))]
+    lines = ["drill".ljust(width) + "".join(f"{f'round {n}':>18}" for n in range(1, len(rounds) + 1))]
     for name in names:
         cells = [played.get(name, Played(ABSENT, 0.0)) for played in rounds]
-        lines.append(name.ljust(width) + "".join(f"{one.state:>9}{one.seconds:5.0f} s" for one in cells))
+        lines.append(name.ljust(width) + "".join(f"{one.state:>9}{one.seconds:7.0f} s" for one in cells))
     counts = [sum(one.state == PASSED for one in played.values()) for played in rounds]
     spent = [sum(one.seconds for one in played.values()) for played in rounds]
     ends = zip(counts, spent, strict=True)
-    return [*lines, "passed".ljust(width) + "".join(f"{count:>9}{seconds:5.0f} s" for count, seconds in ends)]
+    return [*lines, "passed".ljust(width) + "".join(f"{count:>9}{seconds:7.0f} s" for count, seconds in ends)]
 
 
 def held(rounds: Sequence[Round]) -> bool:

@@ -55,6 +55,8 @@ def test_each_drill_has_a_line_and_each_round_a_column() -> None:
         ["passed", "1", "40", "s", "1", "112", "s"],
     ]
     assert len({len(line) for line in lines}) == 1
+    # A whole round takes hours.
+    assert table([{"row": Played("passed", 14820.0)}])[-1].split() == ["passed", "1", "14820", "s"]
 
 
 @pytest.mark.parametrize(
