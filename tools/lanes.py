@@ -111,10 +111,10 @@ def clear() -> None:
 
 def play(parts: Sequence[Part], where: Sequence[Path]) -> list[str]:
     """Run all parts in these checkouts, the first ones first, and remove the estates; return complaints."""
-    waiting, complaints = iter(parts), list[str]()
+    complaints: list[str] = []
     lanes = [Lane(one, alone=len(where) == 1) for one in where]
     try:
-        for complaint in _watch(waiting, len(parts), lanes):
+        for complaint in _watch(parts, lanes):
             complaints += [complaint] if complaint else []
     finally:
         end([lane.process for lane in lanes if lane.process])
@@ -122,17 +122,17 @@ def play(parts: Sequence[Part], where: Sequence[Path]) -> list[str]:
     return complaints
 
 
-def _watch(waiting: Iterator[Part], count: int, lanes: Sequence[Lane]) -> Iterator[str]:
+def _watch(parts: Sequence[Part], lanes: Sequence[Lane]) -> Iterator[str]:
     """Begin parts where a lane is free, and yield the complaint about each that has ended."""
     begun = ended = 0
     next_start, told = 0.0, time.monotonic()
-    while ended < count:
+    while ended < len(parts):
         for lane in lanes:
-            if begun < count and not lane.process and time.monotonic() >= next_start:
-                part = next(waiting)
+            if begun < len(parts) and not lane.process and time.monotonic() >= next_start:
+                part = parts[begun]
                 begun += 1
                 next_start = time.monotonic() + (_STAGGER if begun < len(lanes) else 0)
-                print(f"#### {part.name} begins, {begun} of {count}, in {lane.where.name}", flush=True)
+                print(f"#### {part.name} begins, {begun} of {len(parts)}, in {lane.where.name}", flush=True)
                 lane.begin(part)
             if (complaint := lane.step()) is not None:
                 ended += 1

@@ -231,8 +231,8 @@ def main() -> int:
         raise SystemExit(f"further lanes play what is committed, so commit or stash this first:\n{changed}")
     begin(options.resume, of_played(options.faults, "ls-tree", "-r", "HEAD") + changed)
     numbers = range(1, options.rounds + 1)
-    checkouts = lanes.checkouts(options.lanes)
     try:
+        checkouts = lanes.checkouts(options.lanes)
         content = [play(number, drills, checkouts) for number in numbers]
     except KeyboardInterrupt:
         raise SystemExit("interrupted; --resume goes on where this was ended") from None

@@ -15,25 +15,21 @@ from tests.integration.place import Database
 
 FLAG: dict[str, Any] = {"table": "companies", "column": "settings", "path": ["kanbanV2Enabled"]}
 ON = '{"kanbanV2Enabled": true}'
+_TELLS = """BEGIN
+  PERFORM setval('public.met', 7);
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    PERFORM setval('public.met_as_superuser', 7);
+  END IF;
+  RETURN true;
+END"""
 # Sequences keep what they were told, even if the transaction is rolled back. "met" says that the code ran at all.
-TOLD = """
+# Neither function calls the other: PostgreSQL would keep the answer of the one that never changes.
+TOLD = f"""
 CREATE SEQUENCE met; CREATE SEQUENCE met_as_superuser; GRANT UPDATE ON SEQUENCE met, met_as_superuser TO PUBLIC;
 CREATE FUNCTION tell() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-  PERFORM setval('public.met', 7);
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-    PERFORM setval('public.met_as_superuser', 7);
-  END IF;
-  RETURN true;
-END $$;
+{_TELLS} $$;
 CREATE FUNCTION tell(what jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM setval('public.met', 7);
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-    PERFORM setval('public.met_as_superuser', 7);
-  END IF;
-  RETURN true;
-END $$;
+{_TELLS} $$;
 """
 # The latch reads a flag from the document and writes it back, which checks the type of the column.
 DOCUMENTS = """
