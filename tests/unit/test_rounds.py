@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,29 @@ def test_what_was_played_of_something_else_is_forgotten(tmp_path: Path, monkeypa
     (tmp_path / "played").write_text("another")
     rounds.begin(resume=True, now="this")
     assert not path.exists()
+
+
+def test_an_interrupted_round_says_how_to_go_on_and_leaves_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+
+    def interrupted(*_: object) -> list[str]:
+        ended.append("drill")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["rounds", "--faults", "-k", "test_row_held"])
+    monkeypatch.setattr(rounds, "heed_signals", lambda: None)
+    monkeypatch.setattr(rounds, "JUNIT", tmp_path)
+    monkeypatch.setattr(rounds, "_PLAYED", tmp_path / "drills-played")
+    monkeypatch.setattr(
+        rounds,
+        "listed",
+        lambda _: {"drills.test_row_held::test_row_held": "tests/drills/test_row_held.py::test_row_held"},
+    )
+    monkeypatch.setattr(rounds.lanes, "play", interrupted)
+    monkeypatch.setattr(rounds.lanes, "clear", lambda: ended.append("checkouts"))
+    with pytest.raises(SystemExit, match=r"^interrupted; --resume goes on where this was ended$"):
+        rounds.main()
+    assert ended == ["checkouts", "drill", "checkouts"]
+    assert (tmp_path / "drills-played").exists()
