@@ -4,16 +4,14 @@
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
-comma := ,
 ROOT := $(filter 0,$(shell id -u))
 # Tests with servers mostly wait for them as well. By a file's first letter each is in one of three parts.
 NOT_EARLY := tests/integration/test_[n-oq-z]*.py
 NOT_LATE := tests/integration/test_[!q-s]*.py
 NOT_LAST := tests/integration/test_[!n-ot-z]*.py
-# With each part what only root can do, on hosts and networks of its own; the short stages lie where there is room: of the
-# three lists of `make test` none is much longer than another. While lint and sanity compute for minutes, the rehearsals mostly wait.
-EARLY_LANE := servers-early$(if $(ROOT),$(comma)drills-fast)
-LATE_LANE := unit,servers-late$(if $(ROOT),$(comma)rehearse)
+# The longest first, so that no lane of `make test` is left with much to do when the others have ended. What only root can
+# do is on hosts and networks of its own.
+STAGES := $(if $(ROOT),rehearse) servers-early servers-late hosts servers-last $(if $(ROOT),drills-fast) sanity around lint unit
 PYTEST := .venv/bin/python -m pytest --durations=15
 # Real servers and hosts share two cores with lint: a test of these that fails is tried once more, and both are told.
 AGAIN := --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
@@ -81,7 +79,7 @@ hosts: venv ## test on real hosts, as root
 	@$(PYTEST) $(AGAIN) $(ON_HOSTS) -o cache_dir=.cache/pytest-hosts --junitxml=.cache/junit/hosts.xml
 
 integration: venv ## run servers, around and hosts side by side; the last line counts them
-	@.venv/bin/python -m tools.summary hosts servers,around
+	@.venv/bin/python -m tools.summary --lanes 2 servers hosts around
 
 oldest: link ## run the integration tests with the oldest Ansible that is supported
 	@tools/venv .venv-oldest requirements/oldest.txt && .venv-oldest/bin/python -m pytest tests --ignore=tests/unit --ignore=tests/hosts
@@ -125,9 +123,9 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 	@test ! -d .cache/timings/estate || .venv-rehearse/bin/python -m tests.timed --clear
 
-test: venv ## run all that a commit has to pass, rehearsals too, three stages side by side; the last line counts them
+test: venv ## run all that a commit has to pass, rehearsals too, three stages at a time; the last line counts them
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
-	@.venv/bin/python -m tools.summary hosts,lint,sanity,around,servers-last $(EARLY_LANE) $(LATE_LANE)
+	@.venv/bin/python -m tools.summary --lanes 3 $(STAGES)
 
 demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
 	@.venv-demo/bin/python -m tests.demo up

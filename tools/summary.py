@@ -1,7 +1,8 @@
-"""Run stages and count: `python -m tools.summary rehearse,hosts servers lint,sanity,unit`.
+"""Run stages and count: `python -m tools.summary --lanes 2 rehearse hosts servers lint sanity unit`.
 
-Each stage is a make target that leaves `.cache/junit/<stage>.xml`. Stages with a comma between them run one after the
-other, even if an earlier one fails; the lists run side by side. A stage's output goes to `.cache/log/<stage>.log` and
+Each stage is a make target that leaves `.cache/junit/<stage>.xml`. So many run side by side as there are lanes: each
+lane takes the next stage as soon as it has none, even if an earlier one has failed. Named with the longest first, they
+all end at about the same time, however fast the machine is. A stage's output goes to `.cache/log/<stage>.log` and
 is shown in one piece when the stage has ended; until then a line a minute says how far each is. The table at the end
 comes after the names of the cases that failed, and of those that failed once and were retried. The last line is
 `N passed, N failed`, alone, for people and machines.
@@ -9,13 +10,14 @@ comes after the names of the cases that failed, and of those that failed once an
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -118,46 +120,40 @@ class Stage:
         self.count = count if count.failed or not complaint else count + Count(failed=1)
 
 
-@dataclass
-class Lane:
-    """Stages that run one after the other."""
-
-    names: Sequence[str]
-    stages: list[Stage] = field(default_factory=list)
-    running: Stage | None = None
-
-    def step(self) -> Stage | None:
-        """Finish a stage that has ended, begin the next, and return what runs now."""
-        if self.running and self.running.process.poll() is not None:
-            ended, self.running = self.running, None
-            end([ended.process])
-            ended.finish()
-        if not self.running and len(self.stages) < len(self.names):
-            self.running = Stage(self.names[len(self.stages)])
-            self.stages.append(self.running)
-        return self.running
-
-
-def run(lanes: Sequence[Lane], timeout: float) -> None:
-    """Run lanes side by side for at most `timeout` seconds.
+def run(names: Sequence[str], lanes: int, timeout: float) -> list[Stage]:
+    """Run stages, `lanes` at a time, for at most `timeout` seconds, and return those that were begun.
 
     An interruption ends them as the timeout does: all of them get the same minute to clean up.
     """
+    begun: list[Stage] = []
+    running: list[Stage] = []
+    complaint = "interrupted"
     try:
-        complaint = _watch(lanes, timeout)
+        complaint = _watch(names, lanes, timeout, begun, running)
     except KeyboardInterrupt:
-        complaint = "interrupted"
+        pass
     finally:
-        left = [lane.running for lane in lanes if lane.running]
-        end([stage.process for stage in left])
-    for stage in left:
+        end([stage.process for stage in running])
+    for stage in running:
         stage.finish(complaint)
+    return begun
 
 
-def _watch(lanes: Sequence[Lane], timeout: float) -> str:
-    """Step until everything has ended or the time is over, and return what to say about stages that still run."""
+def _watch(names: Sequence[str], lanes: int, timeout: float, begun: list[Stage], running: list[Stage]) -> str:
+    """Step until everything has ended or the time is over, and return what to say about stages that still run.
+
+    What it has begun and what runs is in the lists of the caller, who has to know it after an interruption.
+    """
     began = told = time.monotonic()
-    while running := [stage for lane in lanes if (stage := lane.step())]:
+    while running or len(begun) < len(names):
+        for stage in [stage for stage in running if stage.process.poll() is not None]:
+            end([stage.process])
+            running.remove(stage)
+            stage.finish()
+        while len(running) < lanes and len(begun) < len(names):
+            stage = Stage(names[len(begun)])
+            begun.append(stage)
+            running.append(stage)
         now = time.monotonic()
         if now > began + timeout:
             return f"not finished when {timeout:.0f} s were over"
@@ -177,24 +173,25 @@ def spent(began: float, now: float) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the stages, print the table and the count, return an exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.summary", description="Run stages and count.")
+    parser.add_argument("--lanes", type=int, default=1, help="stages at once (%(default)s)")
+    parser.add_argument("stages", nargs="+", help="make targets that leave a JUnit file, the longest first")
+    options = parser.parse_args(arguments)
     heed_signals()
-    lanes = [Lane(argument.split(",")) for argument in arguments]
-    run(lanes, TOTAL_TIMEOUT)
+    begun = run(options.stages, options.lanes, TOTAL_TIMEOUT)
     print()
-    for stage in (stage for lane in lanes for stage in lane.stages):
+    for stage in begun:
         for name in stage.again[:NAMED]:
             print(f"tried twice: {stage.name}: {name[:200]}")
         for name in stage.count.names[:NAMED]:
             print(f"failed: {stage.name}: {name[:200]}")
     total = Count()
-    for lane in lanes:
-        for name, stage in itertools.zip_longest(lane.names, lane.stages):
-            count, seconds = (stage.count, f"{stage.seconds:7.1f} s") if stage else (Count(failed=1), "never ran")
-            print(
-                f"{name:<12} {seconds:>9}   passed {count.passed:5}   failed {count.failed:4}"
-                f"   skipped {count.skipped:4}"
-            )
-            total += count
+    for name, stage in itertools.zip_longest(options.stages, begun):
+        count, seconds = (stage.count, f"{stage.seconds:7.1f} s") if stage else (Count(failed=1), "never ran")
+        print(
+            f"{name:<13} {seconds:>9}   passed {count.passed:5}   failed {count.failed:4}   skipped {count.skipped:4}"
+        )
+        total += count
     if began := os.environ.get(BEGAN):
         print(spent(float(began), time.time()))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)

@@ -64,11 +64,9 @@ def _in_order(words: Sequence[str], argv: Sequence[str]) -> bool:
 def of_ci(root: Path = ROOT) -> set[str]:
     """Return the make targets that .ci/run reaches, with all their prerequisites."""
     makefile = (root / "Makefile").read_text()
-    for name in ("EARLY_LANE", "LATE_LANE"):
-        said = re.search(rf"^{name} := (.*)$", makefile, re.MULTILINE)
-        assert said
-        makefile = makefile.replace(f"$({name})", said[1])
-    makefile = makefile.replace("$(comma)", ",")
+    said = re.search(r"^STAGES := (.*)$", makefile, re.MULTILINE)
+    assert said
+    makefile = makefile.replace("$(STAGES)", said[1])
     rules = re.findall(r"^([a-z][\w -]*):(?!=)(.*(?:\n\t.*)*)", makefile, re.MULTILINE)
     bodies = {name: body for names, body in rules for name in names.split()}
     typed = re.findall(r"^make ([^|\n]*)", (root / ".ci/run").read_text(), re.MULTILINE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import rounds
+from tools import lanes, rounds
 from tools.rounds import Played, Round, beyond, held, read, skipped, table
 
 JUNIT = """<testsuites><testsuite>
@@ -153,8 +153,8 @@ def test_an_interrupted_round_says_how_to_go_on_and_leaves_no_checkout(
         "listed",
         lambda _: {"drills.test_row_held::test_row_held": "tests/drills/test_row_held.py::test_row_held"},
     )
-    monkeypatch.setattr(rounds.lanes, "play", interrupted)
-    monkeypatch.setattr(rounds.lanes, "clear", lambda: ended.append("checkouts"))
+    monkeypatch.setattr(lanes, "play", interrupted)
+    monkeypatch.setattr(lanes, "clear", lambda: ended.append("checkouts"))
     with pytest.raises(SystemExit, match=r"^interrupted; --resume goes on where this was ended$"):
         rounds.main()
     assert ended == ["checkouts", "drill", "checkouts"]

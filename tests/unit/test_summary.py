@@ -29,7 +29,7 @@ second:
 >@test -e first.done
 beside:
 >@{JUNIT}
->@echo RERUN test_y; echo one of beside; {MEET.format(other="first")}; sleep 0.5; echo two of beside
+>@echo RERUN test_y; echo one of beside; {MEET.format(other="first")}; sleep 1; echo two of beside
 wrong:
 >@mkdir -p .cache/junit
 >@echo '<testcase classname="$@" name="x"><failure/></testcase>' >.cache/junit/$@.xml; exit 1
@@ -77,8 +77,8 @@ def run(place: Path, *lanes: str, before: str = "pass") -> tuple[int, list[str]]
         return said(process)
 
 
-def test_lists_run_side_by_side_and_their_stages_one_after_the_other(place: Path) -> None:
-    status, lines = run(place, "first,second", "beside", before="summary.HEARTBEAT = 0.1")
+def test_stages_run_side_by_side_and_a_free_lane_takes_the_next(place: Path) -> None:
+    status, lines = run(place, "--lanes", "2", "first", "beside", "second", before="summary.HEARTBEAT = 0.1")
     assert (status, lines[-1]) == (0, "3 passed, 0 failed"), lines
     # The output of each is in one piece.
     assert lines[lines.index("one of first") + 1] == "two of first"
@@ -88,37 +88,37 @@ def test_lists_run_side_by_side_and_their_stages_one_after_the_other(place: Path
 
 
 @pytest.mark.parametrize(
-    ("lanes", "last", "said"),
+    ("stages", "last", "said"),
     [
-        (("wrong,second", "nothing"), "1 passed, 3 failed", "nothing: ran no test"),
-        (("first", "beside,dies"), "3 passed, 1 failed", "dies: exit status -9"),
+        (("wrong", "nothing", "second"), "1 passed, 3 failed", "nothing: ran no test"),
+        (("first", "beside", "dies"), "3 passed, 1 failed", "dies: exit status -9"),
         (("wrong", "dies"), "1 passed, 2 failed", "dies: exit status -9"),
         (("no_such_target",), "0 passed, 1 failed", "no_such_target: exit status 2"),
     ],
 )
 def test_whatever_goes_wrong_is_counted_and_the_rest_runs(
-    place: Path, lanes: tuple[str, ...], last: str, said: str
+    place: Path, stages: tuple[str, ...], last: str, said: str
 ) -> None:
-    status, lines = run(place, *lanes)
+    status, lines = run(place, "--lanes", "2", *stages)
     assert (status, lines[-1]) == (1, last), lines
     assert said in lines
     # Failed tests are named where a long log ends.
     assert [line for line in lines[-9:] if line.startswith("failed:")] == ["failed: wrong: wrong::x"] * (
-        "wrong" in str(lanes)
+        "wrong" in stages
     )
 
 
 def test_the_time_is_for_all_and_what_was_not_reached_has_failed(place: Path) -> None:
-    status, lines = run(place, "hangs,second", "wrong", before="summary.TOTAL_TIMEOUT = 1")
-    assert (status, lines[-1]) == (1, "1 passed, 3 failed"), lines
+    status, lines = run(place, "hangs", "second", before="summary.TOTAL_TIMEOUT = 1")
+    assert (status, lines[-1]) == (1, "1 passed, 2 failed"), lines
     assert "hangs: not finished when 1 s were over" in lines
-    assert any(line.startswith("second       never ran") for line in lines)
+    assert any(line.startswith("second        never ran") for line in lines)
     assert (place / "hangs.cleared").exists()
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_ends_all_and_counts_what_there_is(place: Path, way: signal.Signals) -> None:
-    with start(place, "hangs", "wrong") as process:
+    with start(place, "--lanes", "2", "hangs", "wrong") as process:
         wait_until((place / "hangs.pid").exists)
         process.send_signal(way)
         status, lines = said(process)
@@ -151,6 +151,6 @@ def wait_until(reached: Callable[[], bool]) -> bool:
 
 def test_the_whole_is_said_where_somebody_knows_when_it_began(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BEGAN, str(time.time() - 600))
-    status, lines = run(place, "first", "beside")
+    status, lines = run(place, "--lanes", "2", "first", "beside")
     assert (status, lines[-2:]) == (0, ["all of .ci/run: 10 minutes, of 45", "2 passed, 0 failed"])
     assert spent(0, 46 * 60) == "all of .ci/run: 46 minutes, of 45 TOO MANY"
