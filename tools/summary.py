@@ -86,7 +86,7 @@ class Stage:
         print(f"#### {name} begins", flush=True)
         self.name, self.log = name, LOGS / f"{name}.log"
         # Until something else is known.
-        self.count, self.seconds, self.again = Count(failed=1), 0.0, list[str]()
+        self.count, self.seconds, self.again, self.runs = Count(failed=1), 0.0, list[str](), True
         self._began = time.monotonic()
         self._junit = JUNIT / f"{name}.xml"
         self._junit.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ class Stage:
 
         A stage that fails without a failed case, or that runs no case at all, is one failure.
         """
-        self.seconds = time.monotonic() - self._began
+        self.seconds, self.runs = time.monotonic() - self._began, False
         print(f"\n#### {self.name}: what it printed in {self.seconds:.0f} s", flush=True)
         said = self.log.read_bytes()
         sys.stdout.buffer.write(said)
@@ -126,41 +126,39 @@ def run(names: Sequence[str], lanes: int, timeout: float) -> list[Stage]:
     An interruption ends them as the timeout does: all of them get the same minute to clean up.
     """
     begun: list[Stage] = []
-    running: list[Stage] = []
-    complaint = "interrupted"
     try:
-        complaint = _watch(names, lanes, timeout, begun, running)
+        complaint = _watch(names, lanes, timeout, begun)
     except KeyboardInterrupt:
-        pass
+        complaint = "interrupted"
     finally:
-        end([stage.process for stage in running])
-    for stage in running:
+        left = [stage for stage in begun if stage.runs]
+        end([stage.process for stage in left])
+    for stage in left:
         stage.finish(complaint)
     return begun
 
 
-def _watch(names: Sequence[str], lanes: int, timeout: float, begun: list[Stage], running: list[Stage]) -> str:
+def _watch(names: Sequence[str], lanes: int, timeout: float, begun: list[Stage]) -> str:
     """Step until everything has ended or the time is over, and return what to say about stages that still run.
 
-    What it has begun and what runs is in the lists of the caller, who has to know it after an interruption.
+    What it begins it adds to the caller's list, which has to be known after an interruption, too.
     """
     began = told = time.monotonic()
-    while running or len(begun) < len(names):
-        for stage in [stage for stage in running if stage.process.poll() is not None]:
-            end([stage.process])
-            running.remove(stage)
-            stage.finish()
-        while len(running) < lanes and len(begun) < len(names):
-            stage = Stage(names[len(begun)])
-            begun.append(stage)
-            running.append(stage)
+    while (running := [stage for stage in begun if stage.runs]) or len(begun) < len(names):
+        for stage in running:
+            if stage.process.poll() is not None:
+                end([stage.process])
+                stage.finish()
+        while sum(stage.runs for stage in begun) < lanes and len(begun) < len(names):
+            begun.append(Stage(names[len(begun)]))
         now = time.monotonic()
         if now > began + timeout:
             return f"not finished when {timeout:.0f} s were over"
         if now > told + HEARTBEAT:
             told = now
-            for stage in running:
-                stage.tell()
+            for stage in begun:
+                if stage.runs:
+                    stage.tell()
         time.sleep(0.2)
     return ""
 

@@ -41,6 +41,8 @@ nothing:
 hangs:
 >@{JUNIT}
 >@trap 'sleep 0.3; touch $@.cleared; exit 2' INT; sleep 300 & echo $$PPID >hangs.pid; wait
+sleeps:
+>@exec sleep 300
 """.replace("\n>", "\n\t")
 
 
@@ -109,8 +111,8 @@ def test_whatever_goes_wrong_is_counted_and_the_rest_runs(
 
 
 def test_the_time_is_for_all_and_what_was_not_reached_has_failed(place: Path) -> None:
-    status, lines = run(place, "hangs", "second", before="summary.TOTAL_TIMEOUT = 1")
-    assert (status, lines[-1]) == (1, "1 passed, 2 failed"), lines
+    status, lines = run(place, "--lanes", "2", "hangs", "wrong", "sleeps", "second", before="summary.TOTAL_TIMEOUT = 1")
+    assert (status, lines[-1]) == (1, "1 passed, 4 failed"), lines
     assert "hangs: not finished when 1 s were over" in lines
     assert any(line.startswith("second        never ran") for line in lines)
     assert (place / "hangs.cleared").exists()
