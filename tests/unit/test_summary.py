@@ -19,7 +19,10 @@ JUNIT = (
     """@mkdir -p .cache/junit; echo '<testsuite><testcase classname="$@" name="x"/></testsuite>' >.cache/junit/$@.xml"""
 )
 # first and beside meet: each waits for the other, which both can do only when they run at the same time.
-MEET = "touch $@.here; for n in $$(seq 100); do [ -e {other}.here ] && break; sleep 0.1; done; [ -e {other}.here ]"
+MEET = (
+    "touch $@.here; for n in $$(seq 100); do [ -e {other}.here ] && break; sleep 0.1; done; "
+    "[ -e {other}.here ] || exit 5"
+)
 MAKEFILE = f"""
 first:
 >@{JUNIT}
