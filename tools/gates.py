@@ -106,13 +106,6 @@ def start(
     )
 
 
-def tell(name: str, log: Path, seconds: float) -> None:
-    """Say in a line where a command is that writes to a log: the last line that it has printed, truncated."""
-    lines = log.read_bytes()[-1000:].decode(errors="replace").splitlines()
-    last = next((line.strip()[-70:] for line in reversed(lines) if line.strip()), "")
-    print(f"{name:<8} {seconds / 60:3.0f} min: {last}", flush=True)
-
-
 def heed_signals() -> None:
     """Do as Ctrl-C does on SIGTERM and on a lost terminal, so that what was begun is taken down."""
     for number in (signal.SIGTERM, signal.SIGHUP):

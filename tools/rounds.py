@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 
 from tools import lanes
 from tools.gates import JUNIT, ROOT, heed_signals
+from tools.jobs import Job
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
 # For one file of drills, or one directory of other tests, in seconds: a hang is a failure that somebody reads.
@@ -160,7 +161,7 @@ def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
     return {f"drills-{number}-{part}-{earlier[part]}.xml": asked for part, asked in parts.items()}
 
 
-def parts(number: int, drills: Mapping[str, str], seconds: Mapping[str, float]) -> list[lanes.Part]:
+def parts(number: int, drills: Mapping[str, str], seconds: Mapping[str, float]) -> list[Job]:
     """Return what is left of a round for lanes, what took longest first; what was never played comes before that."""
     found = left(number, drills)
     names = {asked: name for name, asked in drills.items()}
@@ -169,7 +170,7 @@ def parts(number: int, drills: Mapping[str, str], seconds: Mapping[str, float]) 
         return sum(seconds.get(names[asked], FILE_SECONDS) for asked in found[part])
 
     return [
-        lanes.Part(
+        Job(
             name.removesuffix(".xml"),
             [sys.executable, *_PYTEST, *found[name], f"--junitxml={JUNIT / name}"],
             _KEEP if found[name][0].startswith(f"{DRILLS}/") else {},

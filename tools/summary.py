@@ -1,19 +1,15 @@
 """Run stages and count: `python -m tools.summary --lanes 2 rehearse hosts servers lint sanity unit`.
 
-Each stage is a make target that leaves `.cache/junit/<stage>.xml`. So many run side by side as there are lanes: each
-lane takes the next stage as soon as it has none, even if an earlier one has failed. Named with the longest first, they
-all end at about the same time, however fast the machine is. A stage's output goes to `.cache/log/<stage>.log` and
-is shown in one piece when the stage has ended; until then a line a minute says how far each is. The table at the end
-comes after the names of the cases that failed, and of those that failed once and were retried. The last line is
-`N passed, N failed`, alone, for people and machines.
+Each stage is a make target that leaves `.cache/junit/<stage>.xml`. So many run side by side as there are lanes. Named
+with the longest first, they all end at about the same time, however fast the machine is. A line a minute says how far
+each is. The table at the end comes after the names of the cases that failed, and of those that failed once and were
+retried. The last line is `N passed, N failed`, alone, for people and machines.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools.gates import CACHE, JUNIT, end, heed_signals, start, tell
+from tools.gates import JUNIT, ROOT, heed_signals
+from tools.jobs import Ended, Job, Queue
 
 # In seconds, for all stages: twice what they take on two cores that do nothing else, and room for slower ones. With
 # what is installed before them it is under an hour and a half: a stage that hangs still leaves time for the count.
 TOTAL_TIMEOUT = 5100
-LOGS = CACHE / "log"
 HEARTBEAT = 60
 # What all of .ci/run may take at most, in minutes, on a bare machine of two cores; it passes its start in Unix time.
 MINUTES = 45
@@ -78,89 +74,47 @@ def read_junit(path: Path) -> Count:
     return Count(len(names - bad - skipped), len(bad), len(skipped), tuple(sorted(bad)))
 
 
+@dataclass(frozen=True)
 class Stage:
-    """One running make target. End its process, then `finish` it."""
+    """A stage that has ended; `again` are the cases that failed once and were retried."""
 
-    def __init__(self, name: str) -> None:
-        """Start the process."""
-        print(f"#### {name} begins", flush=True)
-        self.name, self.log = name, LOGS / f"{name}.log"
-        # Until something else is known.
-        self.count, self.seconds, self.again, self.runs = Count(failed=1), 0.0, list[str](), True
-        self._began = time.monotonic()
-        self._junit = JUNIT / f"{name}.xml"
-        self._junit.unlink(missing_ok=True)
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as out:
-            self.process = start(["make", "--no-print-directory", name], stdout=out, stderr=subprocess.STDOUT)
-
-    def tell(self) -> None:
-        """Say in a line where it is."""
-        tell(self.name, self.log, time.monotonic() - self._began)
-
-    def finish(self, complaint: str = "") -> None:
-        """Show its output and count its cases.
-
-        A stage that fails without a failed case, or that runs no case at all, is one failure.
-        """
-        self.seconds, self.runs = time.monotonic() - self._began, False
-        print(f"\n#### {self.name}: what it printed in {self.seconds:.0f} s", flush=True)
-        said = self.log.read_bytes()
-        sys.stdout.buffer.write(said)
-        sys.stdout.buffer.flush()
-        # In the format of pytest-rerunfailures.
-        self.again = [line[6:].decode(errors="replace") for line in said.splitlines() if line.startswith(b"RERUN ")]
-        if not complaint and self.process.returncode:
-            complaint = f"exit status {self.process.returncode}"
-        count = read_junit(self._junit)
-        if not complaint and not (count.passed or count.failed):
-            complaint = "ran no test"
-        if complaint:
-            print(f"{self.name}: {complaint}", flush=True)
-        self.count = count if count.failed or not complaint else count + Count(failed=1)
+    count: Count
+    seconds: float
+    again: tuple[str, ...]
 
 
-def run(names: Sequence[str], lanes: int, timeout: float) -> list[Stage]:
-    """Run stages, `lanes` at a time, for at most `timeout` seconds, and return those that were begun.
+def counted(ended: Ended) -> Stage:
+    """Count the cases of a stage. One that fails without a failed case, or that runs no case at all, is one failure."""
+    count = read_junit(_junit(ended.name))
+    complaint = ended.complaint or ("" if count.passed or count.failed else "ran no test")
+    if complaint:
+        print(f"{ended.name}: {complaint}", flush=True)
+    # In the format of pytest-rerunfailures.
+    again = (line[6:].decode(errors="replace") for line in ended.said.splitlines() if line.startswith(b"RERUN "))
+    failed = Count(failed=1) if complaint and not count.failed else Count()
+    return Stage(count + failed, ended.seconds, tuple(again))
 
-    An interruption ends them as the timeout does: all of them get the same minute to clean up.
-    """
-    begun: list[Stage] = []
+
+def run(names: Sequence[str], lanes: int) -> dict[str, Stage]:
+    """Run stages, so many at a time, until they or their time are over; return those that were begun, by name."""
+    stages: dict[str, Stage] = {}
+
+    def note(ended: Ended) -> None:
+        stages[ended.name] = counted(ended)
+
+    for name in names:
+        _junit(name).unlink(missing_ok=True)
     try:
-        complaint = _watch(names, lanes, timeout, begun)
+        Queue([ROOT] * lanes, note, HEARTBEAT, TOTAL_TIMEOUT).run(
+            [Job(name, ["make", "--no-print-directory", name]) for name in names]
+        )
     except KeyboardInterrupt:
-        complaint = "interrupted"
-    finally:
-        left = [stage for stage in begun if stage.runs]
-        end([stage.process for stage in left])
-    for stage in left:
-        stage.finish(complaint)
-    return begun
+        pass  # each stage that it ended says so, and has failed
+    return stages
 
 
-def _watch(names: Sequence[str], lanes: int, timeout: float, begun: list[Stage]) -> str:
-    """Step until everything has ended or the time is over, and return what to say about stages that still run.
-
-    What it begins it adds to the caller's list, which has to be known after an interruption, too.
-    """
-    began = told = time.monotonic()
-    while (running := [stage for stage in begun if stage.runs]) or len(begun) < len(names):
-        for stage in running:
-            if stage.process.poll() is not None:
-                end([stage.process])
-                stage.finish()
-        while sum(stage.runs for stage in begun) < lanes and len(begun) < len(names):
-            begun.append(Stage(names[len(begun)]))
-        now = time.monotonic()
-        if now > began + timeout:
-            return f"not finished when {timeout:.0f} s were over"
-        if now > told + HEARTBEAT:
-            told = now
-            for stage in begun:
-                if stage.runs:
-                    stage.tell()
-        time.sleep(0.2)
-    return ""
+def _junit(name: str) -> Path:
+    return JUNIT / f"{name}.xml"
 
 
 def spent(began: float, now: float) -> str:
@@ -176,16 +130,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("stages", nargs="+", help="make targets that leave a JUnit file, the longest first")
     options = parser.parse_args(arguments)
     heed_signals()
-    begun = run(options.stages, options.lanes, TOTAL_TIMEOUT)
+    stages = run(options.stages, options.lanes)
     print()
-    for stage in begun:
-        for name in stage.again[:NAMED]:
-            print(f"tried twice: {stage.name}: {name[:200]}")
-        for name in stage.count.names[:NAMED]:
-            print(f"failed: {stage.name}: {name[:200]}")
+    for name, stage in stages.items():
+        for case in stage.again[:NAMED]:
+            print(f"tried twice: {name}: {case[:200]}")
+        for case in stage.count.names[:NAMED]:
+            print(f"failed: {name}: {case[:200]}")
     total = Count()
-    for name, stage in itertools.zip_longest(options.stages, begun):
-        count, seconds = (stage.count, f"{stage.seconds:7.1f} s") if stage else (Count(failed=1), "never ran")
+    for name in options.stages:
+        begun = stages.get(name)
+        count, seconds = (begun.count, f"{begun.seconds:7.1f} s") if begun else (Count(failed=1), "never ran")
         print(
             f"{name:<13} {seconds:>9}   passed {count.passed:5}   failed {count.failed:4}   skipped {count.skipped:4}"
         )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import lanes, rounds
-from tools.lanes import Part, play
+from tools import jobs, lanes, rounds
+from tools.jobs import Job
+from tools.lanes import play
 from tools.rounds import FILE_SECONDS
 
 MARK = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); "
@@ -30,14 +31,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two checkouts, and estates that say where they were removed."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    monkeypatch.setattr(lanes, "LOGS", tmp_path / "log")
+    monkeypatch.setattr(jobs, "LOGS", tmp_path / "log")
     monkeypatch.setattr(lanes, "_STAGGER", 0)
     monkeypatch.setattr(lanes, "_DOWN", [sys.executable, "-c", "open('down', 'a').write('x')"])
     return tmp_path
 
 
-def part(name: str, code: str, *words: object, timeout: float = 60) -> Part:
-    return Part(name, [sys.executable, "-c", code, *map(str, words)], {}, timeout)
+def part(name: str, code: str, *words: object, timeout: float = 60) -> Job:
+    return Job(name, [sys.executable, "-c", code, *map(str, words)], {}, timeout)
 
 
 def test_two_lanes_run_side_by_side_and_take_down_what_they_used(
@@ -51,8 +52,8 @@ def test_two_lanes_run_side_by_side_and_take_down_what_they_used(
     assert play(parts, [place / "one", place / "two"]) == ["third: exit status 4"]
     printed = capfd.readouterr().out
     assert [line for line in printed.splitlines() if "begins" in line][::2] == [
-        "#### first begins, 1 of 3, in one",
-        f"#### third begins, 3 of 3, in {'one' if 'in one' in printed.split('third begins')[1] else 'two'}",
+        "#### first begins, 1 of 3 in one",
+        f"#### third begins, 3 of 3 in {'one' if 'in one' in printed.split('third begins')[1] else 'two'}",
     ]
     assert "#### third: what it printed in" in printed
     assert printed.split("third: what it printed")[1].splitlines()[1].startswith(f"in {place}")
@@ -85,17 +86,38 @@ def test_an_estate_that_stays_is_said(place: Path, monkeypatch: pytest.MonkeyPat
     assert play([part("first", "")], [place / "one"]) == ["the estate of one is not down: exit status 1"]
 
 
-def test_an_interruption_ends_what_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sleep = time.sleep
+def test_an_interruption_ends_what_runs(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sleep, pid = time.sleep, place / "pid"
 
     def interrupted(seconds: float) -> None:
-        monkeypatch.setattr(time, "sleep", sleep)
-        raise KeyboardInterrupt
+        sleep(seconds)
+        if pid.is_symlink():
+            monkeypatch.setattr(time, "sleep", sleep)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", interrupted)
+    hangs = part("first", f"import os, time; os.symlink(str(os.getpid()), {str(pid)!r}); time.sleep(60)")
     with pytest.raises(KeyboardInterrupt):
-        play([part("first", "import time; time.sleep(60)")], [place / "one"])
-    assert (place / "one" / "down").exists()
+        play([hangs, part("second", MARK, place / "a")], [place / "one", place / "two"])
+    assert not Path("/proc", pid.readlink()).exists()
+    assert [(place / name / "down").read_text() for name in ("one", "two")] == ["x", "x"]
+    assert "#### first: what it printed in" in capfd.readouterr().out
+
+
+def test_the_lanes_do_not_begin_at_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_STAGGER", 2)
+    when = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(time.monotonic()))"
+    parts = [part(name, when, place / name) for name in "abc"]
+    assert play(parts, [place / "one", place / "two"]) == []
+    first, other, _third = sorted(float((place / name).read_text()) for name in "abc")
+    assert other - first > 1.5
+
+
+def test_where_nothing_is_left_to_play_nothing_is_removed(place: Path) -> None:
+    assert play([], [place / "one"]) == []
+    assert not (place / "one" / "down").exists()
 
 
 def test_each_further_lane_has_a_checkout_of_what_is_committed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
