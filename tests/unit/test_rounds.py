@@ -135,16 +135,11 @@ def test_what_was_played_of_something_else_is_forgotten(tmp_path: Path, monkeypa
     assert not path.exists()
 
 
-def test_an_interrupted_round_says_how_to_go_on_and_leaves_no_checkout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended = []
-
-    def interrupted(*_: object) -> list[str]:
-        ended.append("drill")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys, "argv", ["rounds", "--faults", "-k", "test_row_held"])
+@pytest.fixture
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One drill that somebody chooses, and what becomes of its checkouts."""
+    ended: list[str] = []
+    monkeypatch.setattr(sys, "argv", ["rounds", "--faults", "--resume", "--rounds", "2", "-k", "test_row_held"])
     monkeypatch.setattr(rounds, "heed_signals", lambda: None)
     monkeypatch.setattr(rounds, "JUNIT", tmp_path)
     monkeypatch.setattr(rounds, "_PLAYED", tmp_path / "drills-played")
@@ -153,9 +148,44 @@ def test_an_interrupted_round_says_how_to_go_on_and_leaves_no_checkout(
         "listed",
         lambda _: {"drills.test_row_held::test_row_held": "tests/drills/test_row_held.py::test_row_held"},
     )
-    monkeypatch.setattr(lanes, "play", interrupted)
     monkeypatch.setattr(lanes, "clear", lambda: ended.append("checkouts"))
+    return ended
+
+
+def test_an_interrupted_round_says_how_to_go_on_and_leaves_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: list[str]
+) -> None:
+    def interrupted(*_: object) -> list[str]:
+        chosen.append("drill")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lanes, "play", interrupted)
     with pytest.raises(SystemExit, match=r"^interrupted; --resume goes on where this was ended$"):
         rounds.main()
-    assert ended == ["checkouts", "drill", "checkouts"]
+    assert chosen == ["checkouts", "drill", "checkouts"]
     assert (tmp_path / "drills-played").exists()
+
+
+@pytest.mark.parametrize(("state", "status"), [("", 0), ("<failure/>", 1)], ids=["passed", "failed"])
+def test_what_was_not_chosen_this_time_is_not_judged(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen: list[str],
+    capsys: pytest.CaptureFixture[str],
+    state: str,
+    status: int,
+) -> None:
+    case = '<testcase classname="tests.drills.test_row_held" name="test_row_held" time="1">{}</testcase>'
+
+    def played(*_: object) -> list[str]:
+        # By an earlier call, in the first round only, another one as well.
+        (tmp_path / "drills-1-test_a-0.xml").write_text(JUNIT)
+        for number, found in ((1, ""), (2, state)):
+            text = f"<testsuite>{case.format(found)}</testsuite>"
+            (tmp_path / f"drills-{number}-test_row_held-0.xml").write_text(text)
+        return []
+
+    monkeypatch.setattr(lanes, "play", played)
+    assert rounds.main() == status
+    drills = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("drills.")]
+    assert drills == ["drills.test_row_held::test_row_held"]
