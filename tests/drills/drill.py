@@ -132,9 +132,9 @@ class Drill:
         # On a machine with other load, a host's evidence comes later than a run would wait for.
         given = {"kanban_evidence_seconds": round(EVIDENCE_SECONDS * patience()), **(extra or {})}
         log = self.directory / f"{len(self.running)}-{playbook}.log"
-        argv += extra_options(given, log.with_suffix(".json"))
-        argv.append(str(CHECKOUT / "playbooks" / f"{playbook}.yml"))
-        self.running.append(Running(argv, log, variables={"HOME": str(self.directory), **(around or {})}))
+        argv += [*extra_options(given, log.with_suffix(".json")), str(CHECKOUT / "playbooks" / f"{playbook}.yml")]
+        variables = dict.fromkeys(("HOME", "TMPDIR"), str(self.directory)) | dict(around or {})
+        self.running.append(Running(argv, log, variables=variables))
         return self.running[-1]
 
     def stop(

@@ -188,8 +188,8 @@ class Site:
         log = self._log(playbook)
         argv += extra_options({**({} if whole else NO_OTHER_TIER), **(extra or {})}, log.with_suffix(".json"))
         path = str(CHECKOUT / "playbooks" / f"{playbook}.yml")
-        # What a run keeps on the controller goes with the test.
-        around = {"HOME": str(self.directory), **(environment or {})}
+        # What a run keeps on the controller, and what a killed one leaves there, goes with the test.
+        around = {"HOME": str(self.directory), "TMPDIR": str(self.directory), **(environment or {})}
         running = Running([*argv, path], log, variables=around)
         self.running.append(running)
         return running
