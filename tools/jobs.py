@@ -127,7 +127,7 @@ class Queue:
             for lane, cwd in enumerate(self.where):
                 if waiting and lane not in self._running and time.monotonic() >= next_start:
                     number, job = waiting.popleft()
-                    place = f" in {cwd.name}" if len(set(self.where)) > 1 else ""
+                    place = f", in {cwd.name}" if len(set(self.where)) > 1 else ""
                     print(f"#### {job.name} begins, {number} of {len(jobs)}{place}", flush=True)
                     self._running[lane] = Running(job, cwd, self.through)
                     next_start = time.monotonic() + (self.stagger if number < len(self.where) else 0)

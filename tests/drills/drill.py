@@ -35,7 +35,7 @@ from tests.drills.leftovers import leftovers, of_runs
 from tests.drills.watch import EVERY_SECONDS, Watch, most_on, off
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
-from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options
+from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options, kept_in
 from tests.rehearsal import record
 from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.people import Crowd
@@ -132,9 +132,9 @@ class Drill:
         # On a machine with other load, a host's evidence comes later than a run would wait for.
         given = {"kanban_evidence_seconds": round(EVIDENCE_SECONDS * patience()), **(extra or {})}
         log = self.directory / f"{len(self.running)}-{playbook}.log"
-        argv += [*extra_options(given, log.with_suffix(".json")), str(CHECKOUT / "playbooks" / f"{playbook}.yml")]
-        variables = dict.fromkeys(("HOME", "TMPDIR"), str(self.directory)) | dict(around or {})
-        self.running.append(Running(argv, log, variables=variables))
+        argv += extra_options(given, log.with_suffix(".json"))
+        argv.append(str(CHECKOUT / "playbooks" / f"{playbook}.yml"))
+        self.running.append(Running(argv, log, variables={**kept_in(self.directory), **(around or {})}))
         return self.running[-1]
 
     def stop(

@@ -21,7 +21,7 @@ from tests.hosts import files
 from tests.hosts.fleet import Fleet
 from tests.hosts.host import Host, until
 from tests.hosts.machine import call
-from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options
+from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options, kept_in
 
 TENANTS = 3_000
 ON = 1_000
@@ -188,8 +188,7 @@ class Site:
         log = self._log(playbook)
         argv += extra_options({**({} if whole else NO_OTHER_TIER), **(extra or {})}, log.with_suffix(".json"))
         path = str(CHECKOUT / "playbooks" / f"{playbook}.yml")
-        # What a run keeps on the controller, and what a killed one leaves there, goes with the test.
-        around = {"HOME": str(self.directory), "TMPDIR": str(self.directory), **(environment or {})}
+        around = {**kept_in(self.directory), **(environment or {})}
         running = Running([*argv, path], log, variables=around)
         self.running.append(running)
         return running

@@ -54,6 +54,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "ANSIBLE_HOME": str(ANSIBLE), **fixed, **more}
 
 
+def kept_in(directory: Path) -> dict[str, str]:
+    """Return an environment in which what a run keeps on the controller, or leaves if killed, goes with a directory."""
+    return {"HOME": str(directory), "TMPDIR": str(directory)}
+
+
 def one_line(text: str) -> str:
     """Return text as it reads: not folded, a YAML string's doubled quotes undone, thousands not grouped."""
     return re.sub(r"(?<=\d),(?=\d{3}\b)", "", " ".join(text.split()).replace("''", "'"))

@@ -52,8 +52,8 @@ def test_two_lanes_run_side_by_side_and_take_down_what_they_used(
     assert play(parts, [place / "one", place / "two"]) == ["third: exit status 4"]
     printed = capfd.readouterr().out
     assert [line for line in printed.splitlines() if "begins" in line][::2] == [
-        "#### first begins, 1 of 3 in one",
-        f"#### third begins, 3 of 3 in {'one' if 'in one' in printed.split('third begins')[1] else 'two'}",
+        "#### first begins, 1 of 3, in one",
+        f"#### third begins, 3 of 3, in {'one' if 'in one' in printed.split('third begins')[1] else 'two'}",
     ]
     assert "#### third: what it printed in" in printed
     assert printed.split("third: what it printed")[1].splitlines()[1].startswith(f"in {place}")
