@@ -17,10 +17,13 @@ from pathlib import Path
 from psycopg2.extensions import connection
 
 from tests.hosts.host import until
+from tests.hosts.machine import HostsError
 from tests.staging import account
 from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Entry, Report
 
 RATE = 6
+# Writes to a board, which a fence or a block refuses.
+BOARD = ("attach", "move")
 # They go home by themselves, whatever happened to the rehearsal.
 MOST_SECONDS = 1800
 # Requests under way are waited for, and messages that nobody took are sent once more.
@@ -74,6 +77,22 @@ class Crowd:
             return False
         # A process that has ended and was not reaped yet has an empty command line.
         return os.fsencode(self.path) in command
+
+    def expect(self, *operations: str, timeout: float = 60) -> None:
+        """Wait until one of each of these writes, sent from now on, is acknowledged. Raises HostsError if none is."""
+        since = time.time()
+        if not self.at_work:
+            raise HostsError(f"nobody of {self.name} is at work: {self._last_words()}")
+
+        def acknowledged() -> bool:
+            return {entry.operation for entry in account.acknowledged(self.path, since=since)} >= set(operations)
+
+        until(acknowledged, f"people of {self.name} to be told of: {', '.join(operations)}", timeout=timeout)
+
+    def _last_words(self) -> str:
+        log = self.directory / f"{self.name}.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return next(reversed(lines), f"they go home by themselves after {MOST_SECONDS} s, and said nothing")
 
     def end(self, *, check: bool = True) -> None:
         """Send them home; what they sent is still answered and noted. Without ``check`` they are killed in the end."""

@@ -89,9 +89,17 @@ class Load:
         """End it: what was sent is still answered, and noted."""
         self.stop()
 
+    def end(self) -> None:
+        """Tell it to end, without waiting for that."""
+        self._ends.set()
+
+    def wait(self, seconds: float | None) -> None:
+        """Return when it ends: it was told to, a worker has failed, or the time is over."""
+        self._ends.wait(seconds)
+
     def stop(self, timeout: float = 60) -> None:
         """End it. Raises a worker's error, or TimeoutError."""
-        self._ends.set()
+        self.end()
         if self._thread:
             self._thread.join(timeout)
             if self._thread.is_alive():
@@ -104,6 +112,8 @@ class Load:
             asyncio.run(self._run())
         except BaseException as error:
             self._error = error
+            # Nobody is at work any more, and a process that stayed would look as if somebody were.
+            self.end()
 
     async def _run(self) -> None:
         self._account = Account(self.path)
@@ -252,13 +262,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="how long; until a signal, without")
     parser.add_argument("--verify", action="store_true", help="compare account and database in the end")
     options = parser.parse_args()
-    ends = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: ends.set())
     password = os.environ["STAGING_PASSWORD"]
     load = Load(options.url, options.account, tenants=options.tenants, password=password, rate=options.rate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: load.end())
     with load:
-        ends.wait(options.seconds)
+        load.wait(options.seconds)
     print(json.dumps(load.figures.summary()))
     if not options.verify:
         return 0

@@ -217,17 +217,34 @@ def failed(load: Load) -> int:
     return load.figures.of(account.MESSAGE, status=range(500, 600))
 
 
-def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_with(place: Place, tmp_path: Path) -> None:
-    path = tmp_path / "account"
-    argv = [sys.executable, "-m", "tests.staging.load", "--account", str(path), "--tenants", "81-100", "--rate", "200"]
+def in_a_process(place: Place, path: Path, tenants: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a load in a process of its own, and its environment."""
+    argv = [sys.executable, "-m", "tests.staging.load", "--account", str(path), "--tenants", tenants, "--rate", "200"]
     for url in place.app.urls:
         argv += ["--url", url]
     parameters = place.postgres.parameters("app")
-    environment = {
+    return argv, {
         "PATH": "/usr/bin", "STAGING_PASSWORD": place.app.secrets.password, "PGHOST": parameters["host"],
         "PGPORT": str(parameters["port"]), "PGUSER": "postgres", "PGPASSWORD": parameters["password"],
         "PGDATABASE": "app",
     }  # fmt: skip
+
+
+def test_a_load_that_cannot_go_on_ends_and_says_why(place: Place, tmp_path: Path) -> None:
+    """Otherwise the process would look like people at work, and nobody would be."""
+    argv, environment = in_a_process(place, tmp_path / "account", "17-20")
+    ended = subprocess.run(
+        ["prlimit", "--fsize=4000", *argv], cwd=CHECKOUT, env=environment, capture_output=True, text=True,
+        timeout=WAIT, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "File too large" in ended.stderr
+    assert len(account.acknowledged(tmp_path / "account")) > 3
+
+
+def test_a_killed_load_leaves_an_account_that_holds_and_that_another_goes_on_with(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "account"
+    argv, environment = in_a_process(place, path, "81-100")
     killed = subprocess.Popen(argv, cwd=CHECKOUT, env=environment)
     try:
         assert wait_until(lambda: len(account.acknowledged(path)) > 30, WAIT)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from tests.rehearsal import estate, record
+from tests.staging.account import MESSAGE
 
 testinfra_hosts = ["local://"]
 
@@ -25,6 +26,5 @@ def test_the_journals_are_for_their_owner_alone() -> None:
 
 def test_people_are_at_work_and_their_messages_come_in() -> None:
     for crowd in estate.find().crowds:
-        assert crowd.at_work, crowd.name
-        assert crowd.messages(), crowd.name
+        crowd.expect(MESSAGE)
         assert crowd.refused_messages() == [], crowd.name

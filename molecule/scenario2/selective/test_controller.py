@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from tests.rehearsal import estate, record
+from tests.rehearsal.people import BOARD
+from tests.staging.account import MESSAGE
 
 testinfra_hosts = ["local://"]
 
@@ -26,8 +28,7 @@ def test_the_investigation_is_written_down() -> None:
     assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
 
 
-def test_people_are_at_work_and_their_messages_come_in() -> None:
+def test_people_work_on_their_boards_and_their_messages_come_in() -> None:
     for crowd in estate.find().crowds:
-        assert crowd.at_work, crowd.name
-        assert crowd.messages(), crowd.name
+        crowd.expect(*BOARD, MESSAGE)
         assert crowd.refused_messages() == [], crowd.name

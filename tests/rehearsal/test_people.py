@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The chatia.kanban_rollback authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whoever is to be at work and is not is told of, with the last words of the load; an old account proves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.machine import HostsError
+from tests.rehearsal.people import Crowd
+from tests.staging.account import ACKNOWLEDGED, MESSAGE
+
+
+def note(crowd: Crowd, number: int, operation: str) -> None:
+    sent = {"n": number, "at": time.time(), "op": operation, "tenant": 1, "sets": {}}
+    with crowd.path.open("a") as file:
+        file.write(json.dumps(sent | {"until": sent["at"], "outcome": ACKNOWLEDGED, "status": 200}) + "\n")
+
+
+def test_people_who_have_gone_are_told_of_with_their_last_words(tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path, "sound")
+    note(crowd, 1, MESSAGE)
+    (tmp_path / "sound.log").write_text("Traceback\nOSError: no room\n")
+    with pytest.raises(HostsError, match="nobody of sound is at work: OSError: no room"):
+        crowd.expect(MESSAGE)
+
+
+def test_people_who_are_there_and_do_nothing_are_told_of(tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path, "sound")
+    note(crowd, 1, MESSAGE)
+    argv = [sys.executable, "-c", "input()", os.fspath(crowd.path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        (tmp_path / "sound.pid").write_text(str(process.pid))
+        time.sleep(0.2)
+        with pytest.raises(HostsError, match="waited 1 s for people of sound to be told of: message"):
+            crowd.expect(MESSAGE, timeout=1)
+        process.kill()
