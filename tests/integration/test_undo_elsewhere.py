@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import directories
 from tests.integration.crowd import on, population
 from tests.integration.flags import KEY
 from tests.integration.ledgerless import files, without_ledger
@@ -124,5 +125,8 @@ def test_a_file_that_another_run_has_is_not_taken_over(db: Database, directory: 
         undone = modules.restore()
     finally:
         os.close(handle)
+        # Noted in the next place instead, which is the machine's own.
+        for place in directories():
+            (place / path.name).unlink(missing_ok=True)
     assert any(f"{path} stays a source of priors" in warning for warning in undone["warnings"])
     assert db.snapshot("companies").texts == before.texts

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from tests.rehearsal import estate, record
-from tests.staging.account import MESSAGE, acknowledged
+from tests.rehearsal import estate
+from tests.rehearsal.people import BOARD
+from tests.staging.account import MESSAGE
 
 testinfra_hosts = ["local://"]
 
 
 def test_people_write_to_their_boards_again() -> None:
-    here = estate.find()
-    [journal] = record.journals(here)
-    for crowd in here.crowds:
-        since = {entry.operation for entry in acknowledged(crowd.path, since=journal.stat().st_mtime)}
-        assert since >= {"attach", "move", MESSAGE}, crowd.name
+    for crowd in estate.find().crowds:
+        crowd.expect(*BOARD, MESSAGE)
