@@ -122,6 +122,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 	@test ! -d .cache/rehearsal || .venv-rehearse/bin/python -m tests.rehearsal.run --clear
 	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
 	@test ! -d .cache/timings/estate || .venv-rehearse/bin/python -m tests.timed --clear
+	@for lane in .cache/lanes/*; do test ! -e $$lane/.venv || $(MAKE) --silent --directory=$$lane hosts-down || exit 1; done
 
 test: venv ## run all that a commit has to pass, rehearsals too, three stages at a time; the last line counts them
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)

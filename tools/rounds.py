@@ -5,8 +5,8 @@ directory (`--faults` leaves that out). `--lanes 2` runs them on two estates at 
 files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its result and its
 seconds in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the reason, or if
 a round ran none. The choice is made in pytest's words (`-k`, `--deselect`). `--resume` continues with the file in
-which an earlier call was stopped, and runs what was skipped; if anything that is played has been changed since then,
-it begins anew.
+which an earlier call was stopped, and runs what was skipped; if anything that is played has been changed since then, or
+is not committed, it begins anew.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _PYTEST = ["-m", "pytest", "-m", "drill"]
 _BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
 _PLAYED = JUNIT / "drills-played"
 # What a drill runs or reads; the rest of the repository may change between two calls.
-_READ = ["plugins", "roles", "playbooks", "meta", "extensions", "galaxy.yml", "pyproject.toml", "requirements", "tests"]
+_READ = [
+    *("plugins", "roles", "playbooks", "meta", "extensions", "molecule", "awx", "inventories", "tests", "requirements"),
+    *("galaxy.yml", "pyproject.toml", "ansible.cfg", "Makefile", ".config"),
+]
 # It compares times with each other, so no lane runs beside it.
 _ALONE = "test_scale"
 # The next file uses the estate that is up.
@@ -230,7 +233,10 @@ def main() -> int:
     changed = of_played(options.faults, "status", "--porcelain")
     if changed and options.lanes > 1:
         raise SystemExit(f"further lanes play what is committed, so commit or stash this first:\n{changed}")
-    begin(options.resume, of_played(options.faults, "ls-tree", "-r", "HEAD") + changed)
+    if changed and options.resume:
+        # By their names nobody can tell whether these are still what was played.
+        print(f"begins anew, because this is not committed:\n{changed}", flush=True)
+    begin(options.resume and not changed, of_played(options.faults, "ls-tree", "-r", "HEAD"))
     numbers = range(1, options.rounds + 1)
     try:
         checkouts = lanes.checkouts(options.lanes)

@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(jobs, "LOGS", tmp_path / "log")
     monkeypatch.setattr(lanes, "_STAGGER", 0)
-    monkeypatch.setattr(lanes, "_DOWN", [sys.executable, "-c", "open('down', 'a').write('x')"])
+    monkeypatch.setattr(lanes, "_CLONE_DOWN", [sys.executable, "-c", "open('down', 'a').write('x')"])
     return tmp_path
 
 
@@ -82,7 +82,7 @@ def test_it_is_said_where_each_part_is(
 
 
 def test_an_estate_that_stays_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "_DOWN", [sys.executable, "-c", "raise SystemExit(1)"])
+    monkeypatch.setattr(lanes, "_CLONE_DOWN", [sys.executable, "-c", "raise SystemExit(1)"])
     assert play([part("first", "")], [place / "one"]) == ["the estate of one is not down: exit status 1"]
 
 
@@ -135,10 +135,10 @@ def test_each_further_lane_has_a_checkout_of_what_is_committed(place: Path, monk
     asked = ["git", "status", "--porcelain"]
     assert ".venv" not in subprocess.run(asked, cwd=found[1], check=True, capture_output=True, text=True).stdout
     # What a killed call has left goes first, its estate before it.
-    monkeypatch.setattr(lanes, "_DOWN", [sys.executable, "-c", "raise SystemExit(1)"])
+    monkeypatch.setattr(lanes, "_CLONE_DOWN", [sys.executable, "-c", "raise SystemExit(1)"])
     with pytest.raises(SystemExit, match="its checkout stays"):
         lanes.clear()
-    monkeypatch.setattr(lanes, "_DOWN", [sys.executable, "-c", ""])
+    monkeypatch.setattr(lanes, "_CLONE_DOWN", [sys.executable, "-c", ""])
     lanes.clear()
     assert not (place / "lanes").exists()
 

@@ -189,3 +189,22 @@ def test_what_was_not_chosen_this_time_is_not_judged(
     assert rounds.main() == status
     drills = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("drills.")]
     assert drills == ["drills.test_row_held::test_row_held"]
+
+
+@pytest.mark.usefixtures("chosen")
+@pytest.mark.parametrize(("changed", "stays"), [("", True), (" M roles/contain/tasks/kill.yml\n", False)])
+def test_what_is_not_committed_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, stays: bool
+) -> None:
+    """Git names what has changed since the commit, and the same file may have been another one then."""
+
+    def of_played(_faults: bool, command: str, *_: str) -> str:
+        return changed if command == "status" else "the commit"
+
+    monkeypatch.setattr(rounds, "of_played", of_played)
+    monkeypatch.setattr(lanes, "play", lambda *_: [])
+    (tmp_path / "drills-played").write_text("the commit")
+    path = tmp_path / "drills-1-test_row_held-0.xml"
+    path.write_text(JUNIT)
+    rounds.main()
+    assert path.exists() is stays
