@@ -236,7 +236,7 @@ def main() -> int:
     if changed and options.resume:
         # By their names nobody can tell whether these are still what was played.
         print(f"begins anew, because this is not committed:\n{changed}", flush=True)
-    begin(options.resume and not changed, of_played(options.faults, "ls-tree", "-r", "HEAD"))
+    begin(options.resume and not changed, of_played(options.faults, "ls-tree", "-r", "HEAD") + changed)
     numbers = range(1, options.rounds + 1)
     try:
         checkouts = lanes.checkouts(options.lanes)

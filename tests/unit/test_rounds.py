@@ -208,3 +208,8 @@ def test_what_is_not_committed_is_not_gone_on_with(
     path.write_text(JUNIT)
     rounds.main()
     assert path.exists() is stays
+    # Nor is what was played then, once the change is taken back.
+    changed = ""
+    path.write_text(JUNIT)
+    rounds.main()
+    assert path.exists() is stays
