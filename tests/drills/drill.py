@@ -41,7 +41,7 @@ from tests.rehearsal.estate import SETTINGS, Estate
 from tests.rehearsal.people import Crowd
 from tests.rehearsal.steady import sentinel
 from tests.rehearsal.timings import stopped_at
-from tests.staging.account import ACKNOWLEDGED, acknowledged, expectations, read
+from tests.staging.account import MESSAGE, acknowledged, expectations, read
 
 # Less patience than by default with those who keep writing or stay in a transaction.
 HASTY = {"kanban_drain_seconds": 2, "kanban_sweep_seconds": 2}
@@ -265,9 +265,8 @@ class Drill:
             judge_nobody_wrote(acknowledged(self.crowd.path, since=self._fenced_since, kanban_only=True))
 
     def _judge_lost(self) -> None:
-        assert self.crowd.at_work, "expected: people at work to the end; found: they have gone home"
-        done = len(self.crowd.messages(ACKNOWLEDGED))
-        until(lambda: len(self.crowd.messages(ACKNOWLEDGED)) > done, "a message to come in after all", timeout=30)
+        # People are at work to the end, and a message comes in after all.
+        self.crowd.expect(MESSAGE, timeout=30)
         self.crowd.end()
         with contextlib.closing(self.estate.site.connect(self.place.primary)) as session:
             report = self.crowd.verify(session, self.unheard)

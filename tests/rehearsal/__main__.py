@@ -14,9 +14,8 @@ import sys
 from tests.hosts.engine import what_is_missing
 from tests.hosts.machine import HostsError, locked
 from tests.rehearsal import errors, estate, record, steady
-from tests.rehearsal.people import BOARD
+from tests.rehearsal.people import WORK
 from tests.rehearsal.run import LOCK, MARK
-from tests.staging.account import MESSAGE
 
 
 def _alone() -> contextlib.AbstractContextManager[None]:
@@ -49,7 +48,7 @@ def _corrupt(_options: argparse.Namespace) -> list[str]:
 def _home(_options: argparse.Namespace) -> list[str]:
     for crowd in estate.find().crowds:
         # Whoever fell silent before would have nothing to miss.
-        crowd.expect(*BOARD, MESSAGE)
+        crowd.expect(*WORK)
         crowd.end()
     return ["everybody has gone home"]
 

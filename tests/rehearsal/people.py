@@ -22,8 +22,8 @@ from tests.staging import account
 from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Entry, Report
 
 RATE = 6
-# Writes to a board, which a fence or a block refuses.
-BOARD = ("attach", "move")
+# What they are told of again and again if nothing is refused.
+WORK = ("attach", "move", MESSAGE)
 # They go home by themselves, whatever happened to the rehearsal.
 MOST_SECONDS = 1800
 # Requests under way are waited for, and messages that nobody took are sent once more.

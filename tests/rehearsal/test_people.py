@@ -19,15 +19,16 @@ from tests.rehearsal.people import Crowd
 from tests.staging.account import ACKNOWLEDGED, MESSAGE
 
 
-def note(crowd: Crowd, number: int, operation: str) -> None:
-    sent = {"n": number, "at": time.time(), "op": operation, "tenant": 1, "sets": {}}
-    with crowd.path.open("a") as file:
-        file.write(json.dumps(sent | {"until": sent["at"], "outcome": ACKNOWLEDGED, "status": 200}) + "\n")
+def note(crowd: Crowd) -> None:
+    """Note a message of this moment that was acknowledged."""
+    now = time.time()
+    sent = {"n": 1, "at": now, "op": MESSAGE, "tenant": 1, "sets": {}}
+    crowd.path.write_text(json.dumps(sent | {"until": now, "outcome": ACKNOWLEDGED, "status": 200}) + "\n")
 
 
 def test_people_who_have_gone_are_told_of_with_their_last_words(tmp_path: Path) -> None:
     crowd = Crowd(tmp_path, "sound")
-    note(crowd, 1, MESSAGE)
+    note(crowd)
     (tmp_path / "sound.log").write_text("Traceback\nOSError: no room\n")
     with pytest.raises(HostsError, match="nobody of sound is at work: OSError: no room"):
         crowd.expect(MESSAGE)
@@ -35,11 +36,9 @@ def test_people_who_have_gone_are_told_of_with_their_last_words(tmp_path: Path) 
 
 def test_people_who_are_there_and_do_nothing_are_told_of(tmp_path: Path) -> None:
     crowd = Crowd(tmp_path, "sound")
-    note(crowd, 1, MESSAGE)
+    note(crowd)
     argv = [sys.executable, "-c", "input()", os.fspath(crowd.path)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
         (tmp_path / "sound.pid").write_text(str(process.pid))
-        time.sleep(0.2)
         with pytest.raises(HostsError, match="waited 1 s for people of sound to be told of: message"):
             crowd.expect(MESSAGE, timeout=1)
-        process.kill()

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from tests.rehearsal import estate
-from tests.rehearsal.people import BOARD
-from tests.staging.account import MESSAGE
+from tests.rehearsal.people import WORK
 
 testinfra_hosts = ["local://"]
 
 
 def test_people_write_to_their_boards_again() -> None:
     for crowd in estate.find().crowds:
-        crowd.expect(*BOARD, MESSAGE)
+        crowd.expect(*WORK)

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from tests.rehearsal import estate, record
-from tests.rehearsal.people import BOARD
-from tests.staging.account import MESSAGE
+from tests.rehearsal.people import WORK
 
 testinfra_hosts = ["local://"]
 
@@ -30,5 +29,5 @@ def test_the_investigation_is_written_down() -> None:
 
 def test_people_work_on_their_boards_and_their_messages_come_in() -> None:
     for crowd in estate.find().crowds:
-        crowd.expect(*BOARD, MESSAGE)
+        crowd.expect(*WORK)
         assert crowd.refused_messages() == [], crowd.name
