@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -31,6 +30,7 @@ from tests.rehearsal.record import RECORDS
 from tests.rehearsal.stages import LIMITS, Stages
 from tests.rehearsal.timings import Timings, table
 from tools.gates import JUNIT, Result, heed_signals, write_junit
+from tools.leftovers import end_marked, marked
 
 # In the environment of everything that a rehearsal of this checkout starts; its value says where the estate is.
 MARK = "KANBAN_REHEARSAL"
@@ -130,7 +130,7 @@ def left_behind(state: Path, seconds: float = 10) -> list[str]:
     """
     deadline = time.monotonic() + seconds
     while True:
-        commands = {*marked(state).values(), *processes(state / "hosts")}
+        commands = {*marked(_mark(state)).values(), *processes(state / "hosts")}
         left = [*leftovers(state / "hosts"), *(f"process {command[:100]}" for command in sorted(commands))]
         left += [str(path) for path in (state, control_directory(state / "hosts")) if path.exists()]
         if not left or time.monotonic() > deadline:
@@ -153,25 +153,13 @@ def play_again(scenario: str, tries: int) -> list[Played]:
     return tried
 
 
-def marked(state: Path) -> dict[int, str]:
-    """Return the processes that a rehearsal started and that still run, found by their mark: numbers and commands."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{MARK}={state}".encode() in (path / "environ").read_bytes().split(b"\0"):
-                command = (path / "cmdline").read_bytes().replace(b"\0", b" ")
-                found[int(path.name)] = command.decode(errors="replace").strip()
-        except OSError:
-            # It has ended by itself.
-            continue
-    return found
-
-
 def end_what_is_left(state: Path) -> None:
     """Kill what a killed rehearsal has left running; whoever calls this holds the lock, so there is no other."""
-    for pid in marked(state):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    end_marked(_mark(state))
+
+
+def _mark(state: Path) -> str:
+    return f"{MARK}={state}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,106 @@
+"""What a killed `.ci/run` has left running ends when the next one begins: nobody else's, and no more than that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.leftovers import end_marked, marked
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = "KANBAN_CI_CHECKOUT"
+SLEEP = [sys.executable, "-c", "import time; time.sleep(120)"]
+# Stand in for what installs, makes and tests. The first test run starts something in a session of its own, and hangs.
+STANDS_IN = {
+    "dpkg-query": "echo installed",
+    "npm": "exit 0",
+    "make": """
+        [ "$1" = test ] || exit 0
+        if [ -e begun ]; then echo tests run; exit 0; fi
+        setsid sleep 120 </dev/null >/dev/null 2>&1 &
+        echo $! >begun
+        sleep 120""",
+}
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start processes, and end them with their groups."""
+    all_of_them: list[subprocess.Popen[str]] = []
+
+    def start(argv: list[str], **more: str) -> subprocess.Popen[str]:
+        all_of_them.append(subprocess.Popen(argv, env=os.environ | more, text=True, start_new_session=True))
+        return all_of_them[-1]
+
+    yield start
+    for process in all_of_them:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait(timeout=10)
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def checkout(path: Path) -> Path:
+    """A checkout with what `.ci/run` itself needs of it."""
+    for name in (".ci/run", "tools/__init__.py", "tools/leftovers.py"):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, path / name)
+    for name, script in {**STANDS_IN, "../.venv/bin/python": "exit 0"}.items():
+        program = (path / "bin" / name).resolve()
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    return path
+
+
+def test_the_next_run_ends_what_a_killed_one_left(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    mine, others = checkout(tmp_path / "mine"), started(SLEEP, **{MARK: str(tmp_path / "mine2")})
+    path = f"{mine / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    killed = started(["bash", str(mine / ".ci/run")], PATH=path)
+    begun = mine / "begun"
+    until(lambda: begun.exists() and begun.read_text().endswith("\n"))
+    killed.kill()
+    left = int(begun.read_text())
+    assert left in marked(f"{MARK}={mine}")
+    again = subprocess.run(
+        ["bash", str(mine / ".ci/run")],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "tests run"), again.stderr
+    assert f"leftovers: ended process {left}: sleep 120" in again.stdout
+    assert marked(f"{MARK}={mine}") == {}
+    assert others.poll() is None
+
+
+def test_what_asks_and_what_started_it_are_spared(started: Callable[..., subprocess.Popen[str]]) -> None:
+    code = (
+        "import os, subprocess, sys; sys.path.insert(0, sys.argv[1]); from tools.leftovers import end_marked;"
+        "one = subprocess.Popen(['sleep', '120']); ended = end_marked('IT=here');"
+        "raise SystemExit(list(ended) != [one.pid] or one.wait() != -9)"
+    )
+    above = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+    within = started([sys.executable, "-c", above, sys.executable, "-c", code, str(ROOT)], IT="here")
+    assert within.wait(timeout=30) == 0
+    assert end_marked("IT=here") == {}
