@@ -29,6 +29,8 @@ _WHAT = "scratch instance of chatia.kanban_rollback"
 _ANYWHERE = "/var/tmp"  # noqa: S108 - a directory of our own is made there  # nosec B108
 # The kernel's limit for a socket's path.
 _LONGEST_SOCKET = 107
+# States of a process that has ended.
+_ENDED = "ZXx"
 _TRIES = 20
 _TRY_SECONDS = 0.1
 
@@ -143,10 +145,12 @@ def _is_dead(text: bytes) -> bool:
 
 
 def _began(pid: int) -> str:
-    """Return when a process began, in the kernel's own unit; empty if there is none."""
+    """Return when a process began, in the kernel's own unit; empty if there is none, or only what is left of one."""
     try:
         # The name is in brackets and may hold anything.
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        # In a container whose init waits for nobody, those that have ended are listed until it ends itself.
+        return "" if fields[0] in _ENDED else fields[19]
     except (OSError, IndexError):
         return ""
 

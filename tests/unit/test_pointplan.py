@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +187,28 @@ def test_only_what_a_dead_run_left_is_swept(tmp_path: Path) -> None:
         assert (tmp_path / "else" / place.MARKER).exists()
         os.fstat(lock)
     assert not lives.exists()
+
+
+def test_a_run_that_has_ended_is_dead_also_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    pipe, end = os.pipe()
+    pid = os.fork()
+    if not pid:
+        claim = place.claimed(tmp_path)
+        claim.__enter__()
+        os.write(end, b"x")
+        signal.pause()
+    assert os.read(pipe, 1) == b"x"
+    (claimed,) = tmp_path.iterdir()
+    os.kill(pid, signal.SIGKILL)
+    # Its end without its remains being taken away.
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    try:
+        place.sweep(tmp_path)
+        assert not claimed.exists()
+    finally:
+        os.waitpid(pid, 0)
+        os.close(pipe)
+        os.close(end)
 
 
 @pytest.fixture
