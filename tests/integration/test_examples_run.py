@@ -77,7 +77,7 @@ EXPECTED: dict[str, str] = {
     "status_page: Give a component a status, without an incident": "no_answer",
     "status_page: Say that it is over, and put the component back to how it was": "no_answer",
     "status_page: Say that the board is being maintained": "no_answer",
-    "write_block: The same, where a Sentinel knows the master": "unreachable",
+    "write_block: The same, with Sentinels that know the master": "unreachable",
 }
 # The codes of wrong options and values.
 WRONG = ("bad_", "incomplete_", "wrong_", "missing_", "ambiguous_", "unknown_columns", "no_table", "whom_to_ask")

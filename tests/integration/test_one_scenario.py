@@ -24,6 +24,8 @@ TIERS: dict[str, dict[str, dict[str, Any]]] = {"db": {"db1": {}}, "redis": {"red
 NAMED = {"kanban_db_hosts": "db1", "kanban_redis_hosts": "redis1", "kanban_app_hosts": "app1"}
 CONTROLLER = ("localhost", "{{ 'localhost' | chatia.kanban_rollback.loaded }}")
 HALVES = {"triage_act.yml", "triage_decide.yml"}
+# As rehearse.yml names what it rehearses.
+REHEARSED = "{{ kanban_rehearse | default('scenario3') }}"
 
 
 def plays(name: str, rehearsed: str = "") -> Iterator[tuple[str, str, bool]]:
@@ -36,7 +38,8 @@ def plays(name: str, rehearsed: str = "") -> Iterator[tuple[str, str, bool]]:
         if inner:
             yield from plays(rehearsed if "{{" in inner else inner, rehearsed)
         else:
-            yield name, play["name"], play["hosts"] in CONTROLLER
+            named = play["name"].replace(REHEARSED, rehearsed.removesuffix(".yml"))
+            yield name, named, play["hosts"] in CONTROLLER
 
 
 def acting(directory: Path, name: str, decided: Mapping[str, Any], extra: Mapping[str, str] | None = None) -> set[str]:

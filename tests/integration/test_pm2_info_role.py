@@ -103,7 +103,7 @@ def test_what_is_logged_after_the_first_look_counts_too(pm2_daemon: Daemon, dire
     log = pm2_daemon.log("api-error")
     wait_for(lambda: log.exists() and log.read_text().count("old") == 9, "the log")
     wait_for(lambda: _age(pm2_daemon) > 5, "five seconds of it")
-    since = f"{{{{ now(utc=true).timestamp() - {time.time()} }}}}"
+    since = f"{{{{ now(utc=true) | chatia.kanban_rollback.epoch - {time.time()} }}}}"
     noisy = {"processes_since": since, "meanwhile": f"for n in 1 2 3 4 5; do echo 'Error: new' >> {log}; done"}
     # This host's pm2 is gone after the first look: it was well, and is no longer known to be.
     link = directory / "link"
