@@ -1,12 +1,12 @@
 """Run all drills several times: `python -m tools.rounds [--rounds 3] [--lanes 1] [--faults] [--resume] [choice]`.
 
-A round runs tests/drills file by file on one estate, then everything else that is too long for a build, directory by
-directory (`--faults` leaves that out). `--lanes 2` runs them on two estates at once, what took longest first. JUnit
-files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its result and its
-seconds in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the reason, or if
-a round ran none. The choice is made in pytest's words (`-k`, `--deselect`). `--resume` continues with the file in
-which an earlier call was stopped, and runs what was skipped; if anything that is played has been changed since then, or
-is not committed, it begins anew.
+A round runs tests/drills file by file on one estate, then everything else that is too long for a build, some tests of
+one directory at a time (`--faults` leaves that out). `--lanes 2` runs them on two estates at once, what took longest
+first. JUnit files are `.cache/junit/drills-<round>-*.xml`. The table at the end has a line for each drill, with its
+result and its seconds in each round. The exit status is 1 if a drill failed or was skipped, which is reported with the
+reason, or if a round ran none. The choice is made in pytest's words (`-k`, `--deselect`). `--resume` continues with the
+file in which an earlier call was stopped, and runs what was skipped; if anything that is played has been changed since
+then, or is not committed, it begins anew.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import batched
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -25,8 +26,10 @@ from tools.gates import JUNIT, ROOT, heed_signals
 from tools.jobs import Job
 
 PASSED, FAILED, SKIPPED, ABSENT = "passed", "FAILED", "skipped", "-"
-# For one file of drills, or one directory of other tests, in seconds: a hang is a failure that somebody reads.
+# For one file of drills, or what is run at a time of other tests, in seconds: a hang is a failure that somebody reads.
 FILE_SECONDS = 3 * 3600
+# Tests of another directory that are run at a time: a lane is done with them in half an hour or so.
+TOGETHER = 40
 DRILLS = "tests/drills"
 _PYTEST = ["-m", "pytest", "-m", "drill"]
 _BESIDE = ["tests", "--ignore=tests/unit", f"--ignore={DRILLS}"]
@@ -34,7 +37,7 @@ _PLAYED = JUNIT / "drills-played"
 # What a drill runs or reads; the rest of the repository may change between two calls.
 _READ = [
     *("plugins", "roles", "playbooks", "meta", "extensions", "molecule", "awx", "inventories", "tests", "requirements"),
-    *("galaxy.yml", "pyproject.toml", "ansible.cfg", "Makefile", ".config"),
+    *("tools", "galaxy.yml", "pyproject.toml", "ansible.cfg", "Makefile", ".config", "docs/journal.schema.json"),
 ]
 # It compares times with each other, so no lane runs beside it.
 _ALONE = "test_scale"
@@ -148,7 +151,7 @@ def named(output: str) -> dict[str, str]:
 
 
 def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return, by JUnit file, what a round has not run yet: one for each file of drills, and for each other directory.
+    """Return, by JUnit file, what a round has not run yet: those of one file of drills, or some of another directory.
 
     A skipped drill counts as not run, because somebody may have installed what it needs since.
     """
@@ -161,7 +164,16 @@ def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
         parts.setdefault(part, []).append(asked)
     # The files of an earlier call stay as they are.
     earlier = {part: len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml"))) for part in parts}
-    return {f"drills-{number}-{part}-{earlier[part]}.xml": asked for part, asked in parts.items()}
+    return {
+        f"drills-{number}-{part}-{place}.xml": list(together)
+        for part, asked in parts.items()
+        for place, together in enumerate(_together(asked), earlier[part])
+    }
+
+
+def _together(asked: Sequence[str]) -> list[Sequence[str]]:
+    """Return what is run at a time of what is asked for of one file of drills, or of one directory."""
+    return [asked] if asked[0].startswith(f"{DRILLS}/") else list(batched(asked, TOGETHER))
 
 
 def parts(number: int, drills: Mapping[str, str], seconds: Mapping[str, float]) -> list[Job]:

@@ -97,6 +97,15 @@ def test_what_was_played_is_not_played_again(tmp_path: Path, monkeypatch: pytest
     }
     parts = ("test_row", "test_redis", "integration")
     assert list(rounds.left(1, drills)) == [f"drills-1-{part}-0.xml" for part in parts]
+    # One lane would need hours for all tests of a directory.
+    many = [f"tests/integration/test_many.py::test_{number}" for number in range(rounds.TOGETHER + 1)]
+    assert rounds.left(1, {one: one for one in many}) == {
+        "drills-1-integration-0.xml": many[:-1],
+        "drills-1-integration-1.xml": many[-1:],
+    }
+    assert list(rounds.left(1, {one: one.replace("integration", "drills") for one in many})) == [
+        "drills-1-test_many-0.xml"
+    ]
     # Ended in mid-drill: that one has no name. One that has failed stays failed.
     ended = JUNIT.replace("</testsuite>", '<testcase time="1"/></testsuite>')
     (tmp_path / "drills-1-test_redis-0.xml").write_text(ended)
