@@ -18,7 +18,7 @@ SCENARIOS = ("scenario1", "scenario2", "scenario3")
 PUT_BACK = "put_back"
 # Marks a rehearsal's incident in a ledger; the scenario follows.
 OPENED_FOR = "rehearsal of "
-# A run that has written nothing for this long is no longer at work: each try of a watch is written down.
+# A run that has written nothing for its longest silent step and this much longer is no longer at work.
 SIGN_OF_LIFE_SECONDS = 120
 NO_GROUP = "none"
 # Codes of errors of ``rehearsal_data`` that mean: not here, whatever would be planted.
@@ -76,6 +76,7 @@ def rehearsal_decision(
     wanted: str,
     patterns: Mapping[str, str],
     environments: Mapping[str, str],
+    silent_seconds: float,
     fence: bool = True,
 ) -> dict[str, Any]:
     """Return what this run does: ``goes`` (rehearses), ``puts_back`` what an earlier run left, or ``refused``, and why.
@@ -87,7 +88,9 @@ def rehearsal_decision(
         ``flag``, ``fence``, ``checks``, ``data`` of databases, ``block`` of Redis, ``health`` of the application.
     :param patterns: how each tier was named; ``none`` if there is none on purpose.
     :param environments: what each host that was asked is called, by its own variables; ``localhost`` has the run's.
+    :param silent_seconds: how long the longest step may take that writes nothing into a ledger meanwhile.
     """
+    limit = silent_seconds + SIGN_OF_LIFE_SECONDS
     rows = list(together(names["db"], *(answers[one] for one in ("info", "events", "flag", "fence", "checks", "data"))))
     left = {str(name): left_over(info)["incident_id"] for name, info, *_rest in rows if left_over(info)}
     lines = [line for name, info, *_rest in rows for line in _about(str(name), info)]
@@ -95,7 +98,7 @@ def rehearsal_decision(
     found["unknown"] = _unknown(names["db"], answers["info"], patterns["db"])
     if left or wanted == PUT_BACK:
         asked = [] if wanted == PUT_BACK else rows
-        at_work = [line for name, _info, events, *_rest in asked if name in left for line in _alive(name, events)]
+        at_work = [line for name, _info, events, *_rest in asked if name in left for line in _alive(name, events, limit)]
         return {**found, "puts_back": bool(left) and not at_work, "refused": at_work}
     refused = _elsewhere(environments)
     refused += [
@@ -186,7 +189,7 @@ def _about(name: str, info: Answer) -> list[str]:
     return [f"{name}: {one_line(database['name'])} at {one_line(database['address'])}{kind}, marked {one_line(marked)}"]
 
 
-def _alive(name: Any, events: Answer) -> list[str]:
+def _alive(name: Any, events: Answer, limit: float) -> list[str]:
     """Return why the rehearsal may still be at work, by its last entry and the same server's clock.
 
     If these are not known, it is not known to be dead, and could still be using what would be put back.
@@ -201,11 +204,11 @@ def _alive(name: Any, events: Answer) -> list[str]:
             f"{name}: a rehearsal is open, and whether it is at work still is NOT KNOWN: {why}. Two would undo each "
             f"other. Type it again; if you know that it is dead: -e kanban_rehearse={PUT_BACK}."
         ]
-    if ago >= SIGN_OF_LIFE_SECONDS:
+    if ago >= limit:
         return []
     return [
         f"{name}: a rehearsal is open, and wrote its last line {max(0, ago):.0f} s ago: it may be at work, and two "
-        f"would undo each other. Wait until it ends or {SIGN_OF_LIFE_SECONDS} s are over; if you know that it is dead: "
+        f"would undo each other. Wait until it ends or {limit:.0f} s are over; if you know that it is dead: "
         f"-e kanban_rehearse={PUT_BACK}."
     ]
 
@@ -250,6 +253,8 @@ def _flag(flag: Answer) -> list[str]:
             f"the settings of {flag['unreadable_count']} tenants are text that is no JSON: no scenario could end well. "
             "Mend them first."
         ]
+    if not flag["enabled"] and not any(tenant is not None for tenant in flag.get("tenants_lacking") or []):
+        return ["nobody has the feature, and kanban_rehearse_share switches nobody on: nothing would be stopped."]
     return []
 
 

@@ -120,6 +120,8 @@ def rehearsal_back(
             bad.append(
                 f"{name}: the fence is not known to be down: {one_line(fenced.get('status') or why_not(fenced))}"
             )
+        stays = fenced.get("left_behind") or [] if fence else []
+        bad += [f"{name}: of the fence stays, though it lets everything pass: {one_line(what)}" for what in stays]
         if "enabled_after" not in flag or flag.get("failed"):
             bad.append(f"{name}: the flag was not put back: {why_not(flag)}")
         if "removed" not in data or data.get("failed"):
@@ -136,11 +138,12 @@ def rehearsal_back(
     if bad:
         return bad + unknown
     # Closing also takes the latch away; its answer says what it left of that, even if that is nothing.
-    return [
-        f"{name}: the incident is not known to be closed: {why_not(answer)}"
-        for name, answer in together(names if "closed" in answers else [], answers.get("closed", []))
-        if "latch_left" not in answer
-    ] + unknown
+    for name, answer in together(names if "closed" in answers else [], answers.get("closed", [])):
+        if "latch_left" not in answer:
+            bad.append(f"{name}: the incident is not known to be closed: {why_not(answer)}")
+        stays = answer.get("latch_left") or []
+        bad += [f"{name}: of the latch stays, though it lets everything pass: {one_line(what)}" for what in stays]
+    return bad + unknown
 
 
 def _blocks_left(names: Sequence[str], blocks: Sequence[Answer]) -> dict[str, str]:

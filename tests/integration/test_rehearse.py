@@ -257,11 +257,19 @@ def test_a_host_that_is_lost_for_one_task_is_not_as_before(place: Staging, after
 def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
     place: Staging, after: str, lost: str, end: str
 ) -> None:
-    before = place.rows()
-    task = {"name": "Break", "ansible.builtin.command": {"argv": ["true"]}}
+    before, broken = place.rows(), place.directory / "broken"
+    touch = {"path": str(broken), "state": "touch", "mode": "0600"}
+    task = {"name": "Break", "ansible.builtin.file": touch, "when": "inventory_hostname == 'app1'"}
     (place.directory / "break.yml").write_text(json.dumps([task]))
     nowhere = silent_where(f"{after} is defined and {lost} is not defined")
-    run = place.rehearse(**nowhere, kanban_rehearse_break=[str(place.directory / "break.yml")])
+    with application(place.directory / "application") as app:
+        app.says("health", {"status": "ok"})
+        applications = {"kanban_app_hosts": "app1", "kanban_app_url": app.url, "kanban_app_pm2": ""}
+        run = place.rehearse(
+            "-i", "app1,", **nowhere, **applications, kanban_rehearse_break=[str(place.directory / "break.yml")]
+        )
+    # What is broken before a ledger says so would stay if this run were killed.
+    assert broken.exists() == (lost == "__rehearse_there"), run.output
     assert run.rc == 2, run.output
     assert f"NOT GREEN: scenario3, {end}" in run.screen
     assert "NOT SET UP: db1: " in run.screen

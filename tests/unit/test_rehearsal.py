@@ -37,10 +37,12 @@ CALLED = dict.fromkeys(("localhost", "db1", "redis1", "app1"), "staging")
 
 
 def decide(wanted: str = "scenario3", names: Any = None, patterns: Any = None, **other: Any) -> dict[str, Any]:
-    called = {**CALLED, **other.pop("called", {})}
+    called, silent = {**CALLED, **other.pop("called", {})}, other.pop("silent", 0)
     answers = {name: [other.get(name, answer)] for name, answer in GOOD.items()}
     answers.update({name: value for name, value in other.items() if isinstance(value, list)})
-    return rehearsal_decision(names or NAMES, answers, wanted=wanted, patterns=patterns or ALL, environments=called)
+    return rehearsal_decision(
+        names or NAMES, answers, wanted=wanted, patterns=patterns or ALL, environments=called, silent_seconds=silent
+    )
 
 
 def info(**more: Any) -> Answer:
@@ -77,6 +79,7 @@ def test_what_only_the_inventory_asks_for_is_refused_because_another_playbook_wo
 def test_it_begins_where_every_host_says_yes() -> None:
     found = decide()
     assert (found["goes"], found["puts_back"], found["refused"]) == (True, False, [])
+    assert decide(flag={"enabled": 0, "total": 9, "tenants_lacking": [4, None]})["goes"]
     # An inventory without Redis and application hosts says so.
     assert decide(names={**NAMES, "redis": [], "app": []}, patterns={"db": "db", "redis": "none", "app": "none"})[
         "goes"
@@ -94,6 +97,9 @@ def test_it_begins_where_every_host_says_yes() -> None:
         ({"flag": {"failed": True, "msg": "no table"}}, "its flag cannot be read: no table"),
         ({"flag": {"enabled": 0, "total": 0}}, "there is no tenant"),
         ({"flag": {"enabled": 0, "total": 9, "unreadable_count": 2}}, "text that is no JSON"),
+        ({"flag": {"enabled": 0, "total": 9, "tenants_lacking": []}}, "kanban_rehearse_share switches nobody on"),
+        # A row without a tenant cannot be switched on by name.
+        ({"flag": {"enabled": 0, "total": 1, "tenants_lacking": [None]}}, "kanban_rehearse_share switches nobody on"),
         ({"fence": {"status": "proven"}}, "a fence is up"),
         ({"fence": UNREACHABLE}, "its fence cannot be read"),
         ({"checks": {"complete": False, "not_known": ["orphan_tags"]}}, "(orphan_tags)"),
@@ -178,6 +184,11 @@ def test_what_an_earlier_one_left_comes_first() -> None:
     assert (found["goes"], found["puts_back"]) == (False, False)
     assert "its last line 61 s ago" in found["refused"][0]
     assert decide("put_back", events=alive, **other)["puts_back"]
+    # A dump writes nothing into the ledger meanwhile.
+    found = decide(events=DEAD, silent=1800, **other)
+    assert (found["goes"], found["puts_back"]) == (False, False)
+    assert "Wait until it ends or 1920 s are over" in found["refused"][0]
+    assert decide(events=DEAD, silent=1, **other)["puts_back"]
     assert decide("put_back") == {**decide("put_back"), "goes": False, "puts_back": False, "refused": []}
 
 

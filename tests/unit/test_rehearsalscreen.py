@@ -146,11 +146,18 @@ def test_a_fence_that_nobody_knows_to_be_down_is_not_as_before() -> None:
     assert "the fence is not known to be down: it was not asked" in back(fence={})[0]
     assert back(fence={"status": "unproven"}) == ["db1: the fence is not known to be down: unproven"]
     assert "the fence is not known to be down" in back(fence={"status": "dormant", "failed": True})[0]
+    stays = {"status": "absent", "left_behind": ["trigger on public.Tags: locked\nby 7"]}
+    assert back(fence=stays) == [
+        "db1: of the fence stays, though it lets everything pass: trigger on public.Tags: locked by 7"
+    ]
 
 
 def test_an_incident_that_nobody_knows_to_be_closed_is_not_as_before() -> None:
     assert back(closed={"incident_id": "INC-1", "latch_left": []}) == []
     assert "the incident is not known to be closed: could not be reached" in back(closed=UNREACHABLE)[0]
+    assert back(closed={"incident_id": "INC-1", "latch_left": ["public.Companies: locked"]}) == [
+        "db1: of the latch stays, though it lets everything pass: public.Companies: locked"
+    ]
     # If something else is not as before, it stays open on purpose.
     assert back(closed={}, data={"removed": 3, "left": 2}) == [
         "db1: 2 planted rows stay, for rows of others lead to them"
