@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.drills import kept, keptfiles, looks
 from tests.drills.figures import Figures
+from tests.drills.flag import Flag
 from tests.drills.ground import Ground
 from tests.drills.judge import (
     BOUND,
@@ -25,14 +26,12 @@ from tests.drills.judge import (
     judge_left,
     judge_lost,
     judge_nobody_wrote,
-    judge_off,
     judge_said,
-    judge_stayed_off,
     judge_undone,
     patience,
 )
 from tests.drills.leftovers import leftovers, of_runs
-from tests.drills.watch import EVERY_SECONDS, Watch, most_on, off
+from tests.drills.watch import Watch
 from tests.hosts.host import until
 from tests.hosts.machine import HostsError
 from tests.playbooks.runner import CHECKOUT, Run, Running, beside, extra_options, kept_in
@@ -52,6 +51,7 @@ EVIDENCE_SECONDS = 10
 # A run that is not done by then hangs.
 RUN_SECONDS = 240
 _SETTLE_SECONDS = 12
+_FOUND_AGAIN_SECONDS = 20
 
 
 @dataclass
@@ -69,17 +69,22 @@ class Drill:
     running: list[Running] = field(default_factory=list)
     mending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     messages_wait: bool = False
-    """Whether the fault itself keeps inbound messages from being taken, so that they come in at a later try."""
+    """Whether the fault itself keeps inbound messages from being taken until it is mended: they come in later."""
     unheard: tuple[float, float] | None = None
     """Between which moments a write may have been acknowledged that no server has any more."""
     undone: Run = field(init=False)
     """What the undo came to."""
     figures: Figures = field(default_factory=Figures)
+    flag: Flag = field(init=False)
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
-    _off_since: float | None = None
+    _mended_at: float | None = None
     _kept: keptfiles.Kept = field(default_factory=keptfiles.Kept)
+
+    def __post_init__(self) -> None:
+        """Look at the flag by the watch."""
+        self.flag = Flag(self.watch, self.figures)
 
     @property
     def estate(self) -> Estate:
@@ -118,6 +123,7 @@ class Drill:
     def mend(self) -> None:
         """Undo all faults now."""
         self.mending.close()
+        self._mended_at = time.time()
 
     # --- The playbook
 
@@ -167,9 +173,7 @@ class Drill:
         run = running.wait(timeout=RUN_SECONDS * patience())
         ended = time.time()
         if bound is not None:
-            self.judge_flag(running, bound=bound, most=most, returns=returns)
-            if not most:
-                self._off_since = self._off_since or time.monotonic()
+            self.flag.judge(running, bound=bound, most=most, returns=returns)
         claims = [] if fails else [words.strip() for words in looks.WHOLE if words not in never]
         self._judge_screen(run, fails=fails, says=[*says, *claims], never=never)
         self._kept.note(self.place, run)
@@ -185,19 +189,6 @@ class Drill:
         found = [] if self.place.gone else record.journals(self.estate)
         said = stopped_at(record.read(found[-1])) if found else None
         return said if said is not None and began <= said <= ended else ended
-
-    def judge_flag(self, running: Running, *, bound: float = BOUND, most: int = 0, returns: float = 0) -> None:
-        """Judge 1. by the looks since a run's start; if the flag is not off yet, wait for it within the bound."""
-        bound *= patience()
-        while (
-            time.monotonic() < running.began + bound and off(self.watch.looks, running.began, inf, most).after is None
-        ):
-            time.sleep(EVERY_SECONDS)
-        # The look that shows it may be one pause away.
-        time.sleep(3 * EVERY_SECONDS)
-        seen = off(self.watch.looks, running.began, inf, most)
-        self.figures.off += [] if seen.after is None else [seen.after]
-        judge_off(seen, bound, most, returns * patience())
 
     def _judge_screen(self, run: Run, **how: Any) -> None:
         judge_said(run, **how, contradicted=looks.contradictions(self.place, run))
@@ -231,19 +222,17 @@ class Drill:
     ) -> Run:
         """Judge 4. the second run and 5. the undo, as ``finish`` does, when another stop follows in the same drill."""
         running = self.start(extra=extra)
-        if self._off_since is not None:
-            # The second run would not show what came back since the last stop.
-            judge_stayed_off(most_on(self.watch.looks, self._off_since, running.began))
+        self.flag.judge_stayed(running.began)
         again = running.wait(timeout=RUN_SECONDS * patience())
         ended = time.time()
-        self.judge_flag(running)
+        self.flag.judge(running)
         judge_again(again, looks.WHOLE, looks.contradictions(self.place, again))
         self._kept.note(self.place, again)
         self._fenced_since = self._fenced_since or self._stopped_at(ended - again.seconds, ended)
         if release:
             released = self.start("release").wait(timeout=RUN_SECONDS * patience())
             judge_said(released, fails=False)
-        self._off_since = None
+        self.flag.comes_back()
         self._undo(undo or {})
         self._fenced_since = None
         return again
@@ -272,9 +261,10 @@ class Drill:
             report = self.crowd.verify(session, self.unheard)
         self.figures.of(report)
         dumped = kept.in_dump(self.place, self.crowd, self.unheard)
-        refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages()
-        unexplained, had_it = [] if self.messages_wait else unanswered, kept.had_it(self.ground.settings)
-        judge_lost(report, refused, unexplained, dumped, self._priors, had_it)
+        # Nobody takes one either while the application finds its servers again.
+        excused = (self._mended_at or inf) + _FOUND_AGAIN_SECONDS * patience() if self.messages_wait else 0
+        refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages(since=excused)
+        judge_lost(report, refused, unanswered, dumped, self._priors, kept.had_it(self.ground.settings))
         judge_kept(self._kept.lost(self.place))
 
     def _judge_left(self) -> None:

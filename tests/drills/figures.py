@@ -13,10 +13,14 @@ from tests.staging.account import Report
 
 @dataclass
 class Figures:
-    """``off``: seconds from Enter until the flag was off, by stop; ``undone``: seconds of each undo."""
+    """``off``: seconds from Enter until the flag was off, by stop; ``undone``: seconds of each undo.
+
+    ``back``: seconds for which the flag was on again, and for which it may be.
+    """
 
     off: list[float] = field(default_factory=list)
     undone: list[float] = field(default_factory=list)
+    back: list[tuple[float, float]] = field(default_factory=list)
     account: str = ""
 
     def of(self, report: Report) -> None:
@@ -29,10 +33,12 @@ class Figures:
     def properties(self) -> list[tuple[str, str]]:
         """Return them by name, as text."""
         found = {"off": _longest(self.off), "undone": _longest(self.undone), "account": self.account}
+        measured = [("off after", seconds, BOUND) for seconds in self.off]
+        measured += [("undone after", seconds, UNDO_SECONDS) for seconds in self.undone]
+        measured += [("on again for", seconds, bound) for seconds, bound in self.back]
         found["beyond"] = "; ".join(
-            f"{what} after {seconds:.1f} s, {bound:.0f} s where nothing else loads the machine"
-            for what, each, bound in (("off", self.off, BOUND), ("undone", self.undone, UNDO_SECONDS))
-            for seconds in each
+            f"{what} {seconds:.1f} s, {bound:.0f} s where nothing else loads the machine"
+            for what, seconds, bound in measured
             if seconds > bound
         )
         return [(name, value) for name, value in found.items() if value]

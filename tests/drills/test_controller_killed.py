@@ -84,7 +84,7 @@ def test_controller_killed(drill: Drill, moment: str) -> None:
     drill.estate.site.disconnect()
     running = drill.start()
     kill_after(running, moment)
-    drill.judge_flag(running)
+    drill.flag.judge(running)
     completed = drill.finish()
     others = (*LATER, "run : ")
     unknown = {title for title in done(completed.output) - {*MOMENTS, *AFTER} if not title.startswith(others)}
@@ -96,7 +96,7 @@ def test_controller_killed_over_and_over(drill: Drill) -> None:
     """Typing the command again and again gets further each time, and finally to the end."""
 
     def left(_task: str) -> None:
-        drill.judge_flag(drill.running[-1])
+        drill.flag.judge(drill.running[-1])
         # People go home by themselves after half an hour, which this takes on a busy machine.
         if not drill.crowd.at_work:
             drill.crowd.begin()

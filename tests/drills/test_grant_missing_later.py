@@ -58,7 +58,8 @@ def _stopped(drill: Drill) -> float:
     running = drill.start(extra=STOP)
     run = running.wait(timeout=RUN_SECONDS * patience())
     since = time.time()
-    drill.judge_flag(running)
+    # What follows are undos.
+    drill.flag.judge(running, for_good=False)
     judge_again(run, WHOLE, contradictions(drill.place, run))
     return since
 

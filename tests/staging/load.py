@@ -209,12 +209,8 @@ class Load:
     async def _write(self, tenant: Tenant, write: Write) -> None:
         number = self._account.sending(write.operation, tenant.number, write.sets)
         answer = await self._ask(write.operation, tenant, write.method, write.path, write.body)
-        outcome = UNKNOWN
-        if answer.good:
-            outcome = ACKNOWLEDGED
-        elif answer.status is not None and answer.status < 500 and not answer.doubtful:
-            outcome = REFUSED
-        self._account.answered(number, outcome, None if answer.doubtful else answer.status)
+        outcome = outcome_of(write.operation, answer)
+        self._account.answered(number, outcome, None if answer.doubtful and outcome != REFUSED else answer.status)
         if answer.doubtful:
             self._left_alone.add(write.ticket)
         if answer.status in (404, 409):
@@ -241,6 +237,17 @@ class Load:
                     self.figures.sockets += 1
                     self.figures.socket_seconds.append(took)
             await asyncio.sleep(0.1)
+
+
+def outcome_of(operation: str, answer: Answer) -> str:
+    """Return what became of a write; of one whose earlier try had no answer, a refusal says nothing about that try.
+
+    But nobody may refuse a message, so that counts whatever became of an earlier try.
+    """
+    if answer.good:
+        return ACKNOWLEDGED
+    refused = answer.status is not None and answer.status < 500
+    return REFUSED if refused and (operation == MESSAGE or not answer.doubtful) else UNKNOWN
 
 
 def _numbers(text: str) -> list[int]:

@@ -18,9 +18,10 @@ import pytest
 
 from tests.rehearsal.people import Crowd
 from tests.staging import account
-from tests.staging.account import ACKNOWLEDGED, UNKNOWN, Report
+from tests.staging.account import ACKNOWLEDGED, MESSAGE, REFUSED, UNKNOWN, Report
+from tests.staging.client import Answer
 from tests.staging.conftest import ON, Place
-from tests.staging.load import Load
+from tests.staging.load import Load, outcome_of
 from tests.staging.local import CHECKOUT
 from tests.support.processes import alive, wait_until
 
@@ -284,3 +285,12 @@ def test_what_is_expected_after_what_became_of_later_writes(
     kept.sending("move", 1, {"lane:3": 1})
     kept.close()
     assert account.expectations(account.read(kept.path)) == {"lane:1": allowed, "lane:2": allowed}
+
+
+def test_a_refusal_says_nothing_of_an_earlier_try_but_no_message_may_be_refused() -> None:
+    def became(operation: str, status: int | None) -> str:
+        return outcome_of(operation, Answer(status, None, doubtful=True, seconds=1))
+
+    assert [became("move", status) for status in (200, 423, 500, None)] == [ACKNOWLEDGED, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert [became(MESSAGE, status) for status in (200, 423, 500, None)] == [ACKNOWLEDGED, REFUSED, UNKNOWN, UNKNOWN]
+    assert outcome_of("move", Answer(423, None, doubtful=False, seconds=1)) == REFUSED
