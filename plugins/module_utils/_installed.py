@@ -17,8 +17,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 def older_parts(cursor: Cursor, target: Target | None) -> list[str]:
     """Return what is there of a dormant fence and of this flag's dormant latch that differs; raises ServerError."""
-    older = []
-    there = read_view(cursor, []).helpers
+    older: list[str] = []
+    view = read_view(cursor, [])
+    # All of it is in the ledger's schema.
+    if not view.has_schema:
+        return older
+    there = view.helpers
     if there and any(name not in there or there[name].body != body for name, body in bodies.FUNCTIONS.items()):
         older.append("the fence's functions")
     mine = names_of(target).function if target and is_dormant(cursor, names_of(target)) else ""

@@ -91,7 +91,9 @@ def test_a_role_that_may_not_switch_the_flag(db: Database, directory: Path) -> N
 def test_no_ledger_is_worse_where_nobody_may_make_one(db: Database) -> None:
     # PostgreSQL's own default from 15 on.
     db.rows("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    assert missing(population(db).ok("preflight_info"))["ledger"] == "should"
+    before = population(db).ok("preflight_info")
+    assert missing(before)["ledger"] == "should"
+    assert checks(before)["search_path"]["ok"], "what is in the ledger's schema is not looked for without it"
     assert not db.has_ledger()
     found = db.modules(db.role("rollback", *TABLES), **FLAG).ok("preflight_info")
     assert (missing(found)["ledger"], missing(found)["break_glass"]) == ("must", "must")

@@ -261,13 +261,16 @@ def test_a_host_that_is_lost_while_it_is_set_up_is_not_rehearsed_on(
     touch = {"path": str(broken), "state": "touch", "mode": "0600"}
     task = {"name": "Break", "ansible.builtin.file": touch, "when": "inventory_hostname == 'app1'"}
     (place.directory / "break.yml").write_text(json.dumps([task]))
-    nowhere = silent_where(f"{after} is defined and {lost} is not defined")
+    nowhere = silent_where(f"inventory_hostname == 'db1' and {after} is defined and {lost} is not defined")
     with application(place.directory / "application") as app:
         app.says("health", {"status": "ok"})
-        applications = {"kanban_app_hosts": "app1", "kanban_app_url": app.url, "kanban_app_pm2": ""}
-        run = place.rehearse(
-            "-i", "app1,", **nowhere, **applications, kanban_rehearse_break=[str(place.directory / "break.yml")]
-        )
+        command = ("-i", "app1,", "-e", "kanban_app_hosts=app1")
+        given = {
+            "kanban_app_url": app.url,
+            "kanban_app_pm2": "",
+            "kanban_rehearse_break": [f"{place.directory}/break.yml"],
+        }
+        run = place.rehearse(*command, **nowhere, **given)
     # What is broken before a ledger says so would stay if this run were killed.
     assert broken.exists() == (lost == "__rehearse_there"), run.output
     assert run.rc == 2, run.output
