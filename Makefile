@@ -117,12 +117,15 @@ hosts-test: venv ## test the host fixture alone
 	@.venv/bin/python -m pytest tests/hosts
 
 hosts-down: ## remove hosts that a killed run has left, and what worked on them
-	@for state in .cache/hosts* .cache/bench/hosts; do \
-	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || exit 1; done
-	@test ! -d .cache/rehearsal || .venv-rehearse/bin/python -m tests.rehearsal.run --clear
-	@test ! -d .cache/drills || .venv/bin/python -m tests.drills down
-	@test ! -d .cache/timings/estate || .venv-rehearse/bin/python -m tests.timed --clear
-	@for lane in .cache/lanes/*; do test ! -e $$lane/.venv || $(MAKE) --silent --directory=$$lane hosts-down || exit 1; done
+	@failed=0; \
+	for state in .cache/hosts* .cache/bench/hosts; do \
+	  test ! -d $$state || .venv/bin/python -m tests.hosts --state $$state down || failed=1; done; \
+	test ! -d .cache/rehearsal || .venv-rehearse/bin/python -m tests.rehearsal.run --clear || failed=1; \
+	test ! -d .cache/drills || .venv/bin/python -m tests.drills down || failed=1; \
+	test ! -d .cache/timings/estate || .venv-rehearse/bin/python -m tests.timed --clear || failed=1; \
+	for lane in .cache/lanes/*; do \
+	  test ! -e $$lane/.venv || $(MAKE) --silent --directory=$$lane hosts-down || failed=1; done; \
+	exit $$failed
 
 test: venv ## run all that a commit has to pass, rehearsals too, three stages at a time; the last line counts them
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
