@@ -109,7 +109,8 @@ class Session:
         # Looked at past the collection, before anything is put back.
         have, expected = on(self.jobs.estate, "db1"), self.case.left_on(DATA.expected_on())
         unlike = "" if have == expected else f"run {number}: {have} companies are on, and {expected} should be"
-        if not self._count(job.problem or self.case.strayed(timings) or unlike) and timings is not None:
+        idle = "" if all(crowd.at_work for crowd in self.jobs.estate.crowds) else f"run {number}: without its load"
+        if not self._count(job.problem or self.case.strayed(timings) or unlike or idle) and timings is not None:
             for name in ("disabled", "verified", "total"):
                 value = getattr(timings, name)
                 if value is not None:

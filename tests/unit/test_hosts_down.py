@@ -1,4 +1,4 @@
-"""`make hosts-down`: one estate that cannot be removed keeps no other there, in lanes neither, and is not passed over."""
+"""`make hosts-down`: an estate that cannot be removed keeps no other there, in lanes neither, and is reported."""
 
 from __future__ import annotations
 
