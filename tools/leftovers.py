@@ -1,6 +1,7 @@
-"""End what a killed run has left running: ``python3 -m tools.leftovers NAME=VALUE``.
+"""End what an earlier run has left running: ``python3 -m tools.leftovers NAME=VALUE``.
 
-Everything that a run starts has its environment, so an entry of it finds them, also those in sessions of their own.
+What a run starts has its environment, also in sessions of its own, so an entry of that finds it. What was started with
+another environment, as some tests do, is not found.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import batched
 from pathlib import Path
 from typing import NamedTuple
@@ -99,10 +99,10 @@ def table(rounds: Sequence[Round]) -> list[str]:
     return [*lines, "passed".ljust(width) + "".join(f"{count:>9}{seconds:7.0f} s" for count, seconds in ends)]
 
 
-def held(rounds: Sequence[Round]) -> bool:
-    """Whether each round ran the same drills, at least one, and all of them passed: a skipped one proves nothing."""
-    alike = all(played.keys() == rounds[0].keys() for played in rounds)
-    return alike and all({one.state for one in played.values()} == {PASSED} for played in rounds)
+def held(rounds: Sequence[Round], drills: Collection[str]) -> bool:
+    """Whether each round ran all of these drills, at least one, and all passed: a skipped one proves nothing."""
+    whole = all(played.keys() == set(drills) for played in rounds)
+    return whole and all({one.state for one in played.values()} == {PASSED} for played in rounds)
 
 
 def skipped(rounds: Sequence[Round]) -> list[str]:
@@ -127,9 +127,14 @@ def beyond(rounds: Sequence[Round]) -> list[str]:
 def of_round(number: int) -> Round:
     """Return the result of each drill of a round, from all of its JUnit files."""
     found: dict[str, Played] = {}
-    for path in sorted(JUNIT.glob(f"drills-{number}-*.xml")):
+    # Of a part that was played more than once, the last file counts.
+    for path in sorted(JUNIT.glob(f"drills-{number}-*.xml"), key=_place):
         found.update(read(path))
     return found
+
+
+def _place(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
 
 
 def listed(arguments: Sequence[str]) -> dict[str, str]:
@@ -162,12 +167,12 @@ def left(number: int, drills: Mapping[str, str]) -> dict[str, list[str]]:
         # Tests of one directory share what they make.
         part = path.stem if asked.startswith(f"{DRILLS}/") else path.parts[1]
         parts.setdefault(part, []).append(asked)
-    # The files of an earlier call stay as they are.
-    earlier = {part: len(list(JUNIT.glob(f"drills-{number}-{part}-*.xml"))) for part in parts}
+    # The files of an earlier call stay as they are; one that was stopped may have left none of an earlier place.
+    played_at = {part: map(_place, JUNIT.glob(f"drills-{number}-{part}-*.xml")) for part in parts}
     return {
         f"drills-{number}-{part}-{place}.xml": list(together)
         for part, asked in parts.items()
-        for place, together in enumerate(_together(asked), earlier[part])
+        for place, together in enumerate(_together(asked), max(played_at[part], default=-1) + 1)
     }
 
 
@@ -260,7 +265,7 @@ def main() -> int:
     # An earlier call may have chosen others, too.
     rounds = [{name: one for name, one in of_round(number).items() if name in drills} for number in numbers]
     print("", *table(rounds), *beyond(rounds), *skipped(rounds), sep="\n", flush=True)
-    return 0 if all(content) and held(rounds) else 1
+    return 0 if all(content) and held(rounds, drills) else 1
 
 
 if __name__ == "__main__":

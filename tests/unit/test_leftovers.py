@@ -1,4 +1,4 @@
-"""What a killed `.ci/run` has left running ends when the next one begins: nobody else's, and no more than that."""
+"""What a killed `.ci/run` has left running ends when the next one begins, and so does one that lives: nobody else's."""
 
 from __future__ import annotations
 
@@ -69,15 +69,17 @@ def checkout(path: Path) -> Path:
     return path
 
 
-def test_the_next_run_ends_what_a_killed_one_left(
-    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_next_run_ends_one_that_was_killed_or_lives(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], killed: bool
 ) -> None:
     mine, others = checkout(tmp_path / "mine"), started(SLEEP, **{MARK: str(tmp_path / "mine2")})
     path = f"{mine / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    killed = started(["bash", str(mine / ".ci/run")], PATH=path)
+    earlier = started(["bash", str(mine / ".ci/run")], PATH=path)
     begun = mine / "begun"
     until(lambda: begun.exists() and begun.read_text().endswith("\n"))
-    killed.kill()
+    if killed:
+        earlier.kill()
     left = int(begun.read_text())
     assert left in marked(f"{MARK}={mine}")
     again = subprocess.run(
@@ -91,6 +93,7 @@ def test_the_next_run_ends_what_a_killed_one_left(
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "tests run"), again.stderr
     assert f"leftovers: ended process {left}: sleep 120" in again.stdout
     assert marked(f"{MARK}={mine}") == {}
+    assert earlier.wait(timeout=10) == -signal.SIGKILL
     assert others.poll() is None
 
 
