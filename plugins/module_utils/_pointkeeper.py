@@ -42,6 +42,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan 
     settings_text,
     stopped_before,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._procfs import stat_of
 
 _LOOK_SECONDS = 0.1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -279,11 +280,6 @@ class Keeper:
 def _children() -> list[int]:
     found = []
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                fields = Path(f"/proc/{name}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[1] == str(os.getpid()) and fields[0] != "Z":
-                found.append(int(name))
+        if name.isdigit() and stat_of(int(name))[1:2] == [str(os.getpid())]:
+            found.append(int(name))
     return found

@@ -21,6 +21,7 @@ from typing import Iterator
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumpplace import free_bytes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointerrors import no_room, unusable
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._pointplan import PORT
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._procfs import BEGAN, stat_of
 
 PREFIX = "kanban-point-"
 MARKER = "kanban-scratch.json"
@@ -29,8 +30,6 @@ _WHAT = "scratch instance of chatia.kanban_rollback"
 _ANYWHERE = "/var/tmp"  # noqa: S108 - a directory of our own is made there  # nosec B108
 # The kernel's limit for a socket's path.
 _LONGEST_SOCKET = 107
-# States of a process that has ended.
-_ENDED = "ZXx"
 _TRIES = 20
 _TRY_SECONDS = 0.1
 
@@ -145,14 +144,8 @@ def _is_dead(text: bytes) -> bool:
 
 
 def _began(pid: int) -> str:
-    """Return when a process began, in the kernel's own unit; empty if there is none, or only what is left of one."""
-    try:
-        # The name is in brackets and may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        # In a container whose init waits for nobody, those that have ended are listed until it ends itself.
-        return "" if fields[0] in _ENDED else fields[19]
-    except (OSError, IndexError):
-        return ""
+    """Return when a process began, in the kernel's own unit; empty if there is none."""
+    return "".join(stat_of(pid)[BEGAN : BEGAN + 1])
 
 
 def _boot() -> str:

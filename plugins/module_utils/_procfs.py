@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _ENDED = "ZXx"
+# The field of ``stat_of`` that says when it began, in clock ticks since the machine's boot.
+BEGAN = 19
 _STOPPED = "Tt"
 
 
@@ -23,15 +25,25 @@ class Process(NamedTuple):
     memory: int | None
 
 
-def look(pid: int) -> Process | None:
-    """Return a live process; None if there is none, or only what is left of one."""
+def stat_of(pid: int) -> list[str]:
+    """Return a live process's fields from its state on: state, parent's pid, ...; empty if there is none.
+
+    One that has ended and that nobody has waited for is none: where the first process is no init, it is listed on.
+    """
     try:
-        # The name is in brackets and may contain anything; the fields after it are state, parent's pid, ...
+        # The name before them is in brackets and may contain anything.
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        if fields[0] in _ENDED:
-            return None
-        began = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
+    except OSError:
+        return []
+    return fields if fields and fields[0] not in _ENDED else []
+
+
+def look(pid: int) -> Process | None:
+    """Return a live process; None if there is none."""
+    fields = stat_of(pid)
+    try:
+        began = int(fields[BEGAN]) / os.sysconf("SC_CLK_TCK")
+    except (ValueError, IndexError):
         return None
     # Not by the time of day, which may have been changed since.
     uptime = max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - began)

@@ -18,7 +18,7 @@ SCENARIOS = ("scenario1", "scenario2", "scenario3")
 PUT_BACK = "put_back"
 # Marks a rehearsal's incident in a ledger; the scenario follows.
 OPENED_FOR = "rehearsal of "
-# A run that has written nothing for its longest silent step and this much longer is no longer at work.
+# A run that has written nothing for as long as it may be silent, and this much longer, is taken for dead.
 SIGN_OF_LIFE_SECONDS = 120
 NO_GROUP = "none"
 # Codes of errors of ``rehearsal_data`` that mean: not here, whatever would be planted.
@@ -88,7 +88,7 @@ def rehearsal_decision(
         ``flag``, ``fence``, ``checks``, ``data`` of databases, ``block`` of Redis, ``health`` of the application.
     :param patterns: how each tier was named; ``none`` if there is none on purpose.
     :param environments: what each host that was asked is called, by its own variables; ``localhost`` has the run's.
-    :param silent_seconds: how long the longest step may take that writes nothing into a ledger meanwhile.
+    :param silent_seconds: how long a rehearsal may be at work without a line in the ledger.
     """
     limit = silent_seconds + SIGN_OF_LIFE_SECONDS
     rows = list(together(names["db"], *(answers[one] for one in ("info", "events", "flag", "fence", "checks", "data"))))
@@ -98,7 +98,8 @@ def rehearsal_decision(
     found["unknown"] = _unknown(names["db"], answers["info"], patterns["db"])
     if left or wanted == PUT_BACK:
         asked = [] if wanted == PUT_BACK else rows
-        at_work = [line for name, _info, events, *_rest in asked if name in left for line in _alive(name, events, limit)]
+        last = [(name, events) for name, _info, events, *_rest in asked if name in left]
+        at_work = [line for name, events in last for line in _alive(name, events, limit)]
         return {**found, "puts_back": bool(left) and not at_work, "refused": at_work}
     refused = _elsewhere(environments)
     refused += [

@@ -121,7 +121,11 @@ def rehearsal_back(
                 f"{name}: the fence is not known to be down: {one_line(fenced.get('status') or why_not(fenced))}"
             )
         stays = fenced.get("left_behind") or [] if fence else []
-        bad += [f"{name}: of the fence stays, though it lets everything pass: {one_line(what)}" for what in stays]
+        bad += [
+            f"{name}: of the fence stays, letting everything pass: {one_line(what)}. Type it again when the tables are "
+            "free, as the role that owns the fence and the tables."
+            for what in stays
+        ]
         if "enabled_after" not in flag or flag.get("failed"):
             bad.append(f"{name}: the flag was not put back: {why_not(flag)}")
         if "removed" not in data or data.get("failed"):
@@ -142,7 +146,10 @@ def rehearsal_back(
         if "latch_left" not in answer:
             bad.append(f"{name}: the incident is not known to be closed: {why_not(answer)}")
         stays = answer.get("latch_left") or []
-        bad += [f"{name}: of the latch stays, though it lets everything pass: {one_line(what)}" for what in stays]
+        bad += [
+            f"{name}: of the latch stays, letting everything pass, until another incident is closed: {one_line(what)}"
+            for what in stays
+        ]
     return bad + unknown
 
 

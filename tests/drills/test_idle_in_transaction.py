@@ -9,13 +9,16 @@ import contextlib
 
 import pytest
 
-from tests.drills.drill import HASTY, Drill
+from tests.drills.drill import HASTY, RUN_SECONDS, Drill
+from tests.playbooks.turns import killed_in_turn
+
+_MOVES = """UPDATE "Tickets" SET "kanbanOrder" = "kanbanOrder" WHERE id = 1"""
 
 
 @pytest.mark.drill
 def test_idle_in_transaction(drill: Drill) -> None:
     with contextlib.closing(drill.estate.site.connect(application="board")) as session:
-        session.cursor().execute("""UPDATE "Tickets" SET "kanbanOrder" = "kanbanOrder" WHERE id = 1""")
+        session.cursor().execute(_MOVES)
         pid = session.info.backend_pid
         drill.stop(
             fails=True,
@@ -30,4 +33,18 @@ def test_idle_in_transaction(drill: Drill) -> None:
             extra=HASTY,
         )
         session.rollback()
+    drill.finish()
+
+
+@pytest.mark.drill
+def test_idle_in_transaction_when_the_controller_is_killed(drill: Drill) -> None:
+    """It dies while it waits for that transaction: the same command again proves the fence."""
+    with contextlib.closing(drill.estate.site.connect(application="board")) as session:
+        session.cursor().execute(_MOVES)
+
+        def left(_task: str) -> None:
+            drill.flag.judge(drill.running[-1])
+            session.rollback()
+
+        killed_in_turn(drill.start, left, moments=("Prove the fence when they have ended",), timeout=RUN_SECONDS)
     drill.finish()

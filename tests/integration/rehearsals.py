@@ -53,3 +53,9 @@ class Staging(Place):
         if not self.db.has_ledger():
             return []
         return self.db.rows("SELECT incident_id, scenario FROM kanban_rollback.incidents WHERE closed_at IS NULL")
+
+    def age(self, seconds: float) -> None:
+        """Let everything in the ledger's journal be that many seconds older."""
+        when = "(at::timestamptz - %s * interval '1 s') AT TIME ZONE 'UTC'"
+        shown = f"""to_char({when}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+        self.db.rows(f"UPDATE kanban_rollback.events SET at = {shown}", (seconds,))

@@ -266,7 +266,8 @@ def test_a_row_that_changed_since_the_plan_is_looked_at_again(place: Place) -> N
 MOMENTS = ("Wait until it is repaired",)
 
 
-@pytest.mark.timeout(3000)
+# Some fifty runs.
+@pytest.mark.timeout(3600)
 @pytest.mark.drill
 @pytest.mark.parametrize("moments", [MOMENTS, EACH])
 def test_killed_on_its_way_it_is_as_before_or_as_planned_and_the_next_run_goes_on(

@@ -173,3 +173,11 @@ def _reached(samples: Samples, name: str, goal: Goal) -> str:
 def _line(words: str, cells: Sequence[str]) -> str:
     widths = (9, 9, 9, 15, 35, 31)
     return (words.ljust(30) + "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))).rstrip()
+
+
+def without_load(number: int, at_work: Sequence[bool]) -> str:
+    """Return why a run does not count if some people were not at work to its end; empty if all were.
+
+    :param at_work: of each crowd.
+    """
+    return "" if at_work and all(at_work) else f"run {number}: people were not at work to its end"

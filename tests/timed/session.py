@@ -25,7 +25,7 @@ from tests.rehearsal.timings import timings_of, undone_after
 from tests.staging.app.misbehaviour import KEY, MEANINGS
 from tests.staging.settings import DATA
 from tests.timed.cases import Case
-from tests.timed.figures import PING
+from tests.timed.figures import PING, without_load
 from tests.timed.job import FACTS, TIMINGS, Job, Jobs
 
 PLAYBOOKS = CHECKOUT / "playbooks"
@@ -109,7 +109,7 @@ class Session:
         # Looked at past the collection, before anything is put back.
         have, expected = on(self.jobs.estate, "db1"), self.case.left_on(DATA.expected_on())
         unlike = "" if have == expected else f"run {number}: {have} companies are on, and {expected} should be"
-        idle = "" if all(crowd.at_work for crowd in self.jobs.estate.crowds) else f"run {number}: without its load"
+        idle = without_load(number, [crowd.at_work for crowd in self.jobs.estate.crowds])
         if not self._count(job.problem or self.case.strayed(timings) or unlike or idle) and timings is not None:
             for name in ("disabled", "verified", "total"):
                 value = getattr(timings, name)

@@ -27,13 +27,15 @@ def checkout(path: Path, told: Path, fails: str) -> None:
     shutil.copy(ROOT / "Makefile", path)
 
 
+@pytest.mark.parametrize("where", ["here", "here/.cache/lanes/2"])
 @pytest.mark.parametrize(
-    ("fails", "status"), [("nothing", 0), ("*tests.hosts*", 2), ("*tests.drills*", 2), ("*tests.timed*", 2)]
+    ("fails", "status"),
+    [("nothing", 0), *((f"*tests.{name}*", 2) for name in ("hosts", "rehearsal.run", "drills", "timed"))],
 )
-def test_all_estates_are_asked_for_whatever_becomes_of_one(tmp_path: Path, fails: str, status: int) -> None:
+def test_all_estates_are_asked_for_whatever_becomes_of_one(tmp_path: Path, where: str, fails: str, status: int) -> None:
     told = tmp_path / "told"
-    checkout(tmp_path / "here", told, fails)
-    checkout(tmp_path / "here/.cache/lanes/2", told, "nothing")
+    for place in ("here", "here/.cache/lanes/2"):
+        checkout(tmp_path / place, told, fails if place == where else "nothing")
     argv = ["make", "-C", str(tmp_path / "here"), "hosts-down"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == status, done.stderr

@@ -148,7 +148,8 @@ def test_a_fence_that_nobody_knows_to_be_down_is_not_as_before() -> None:
     assert "the fence is not known to be down" in back(fence={"status": "dormant", "failed": True})[0]
     stays = {"status": "absent", "left_behind": ["trigger on public.Tags: locked\nby 7"]}
     assert back(fence=stays) == [
-        "db1: of the fence stays, though it lets everything pass: trigger on public.Tags: locked by 7"
+        "db1: of the fence stays, letting everything pass: trigger on public.Tags: locked by 7. Type it again when the "
+        "tables are free, as the role that owns the fence and the tables."
     ]
 
 
@@ -156,7 +157,7 @@ def test_an_incident_that_nobody_knows_to_be_closed_is_not_as_before() -> None:
     assert back(closed={"incident_id": "INC-1", "latch_left": []}) == []
     assert "the incident is not known to be closed: could not be reached" in back(closed=UNREACHABLE)[0]
     assert back(closed={"incident_id": "INC-1", "latch_left": ["public.Companies: locked"]}) == [
-        "db1: of the latch stays, though it lets everything pass: public.Companies: locked"
+        "db1: of the latch stays, letting everything pass, until another incident is closed: public.Companies: locked"
     ]
     # If something else is not as before, it stays open on purpose.
     assert back(closed={}, data={"removed": 3, "left": 2}) == [

@@ -21,6 +21,7 @@ from tests.timed.figures import (
     table,
     uneven,
     unjudged,
+    without_load,
 )
 
 TWENTY = [float(number) for number in range(20, 0, -1)]
@@ -221,3 +222,8 @@ def test_a_step_that_some_runs_had_no_need_of_is_counted() -> None:
         "Switch the flag off 1.00 s 2.00 s 2.00 s",
         "Hold the write block 0.40 s 0.40 s 0.40 s (1 runs)",
     ]
+
+
+def test_a_run_without_its_people_does_not_count() -> None:
+    assert without_load(3, [True, True]) == ""
+    assert without_load(3, [True, False]) == without_load(3, []) == "run 3: people were not at work to its end"
