@@ -1,7 +1,6 @@
 """End what an earlier run has left running: ``python3 -m tools.leftovers NAME=VALUE``.
 
-What a run starts has its environment, also in sessions of its own, so an entry of that finds it. What was started with
-another environment, as some tests do, is not found.
+What a run starts has its environment, also in sessions of its own, so an entry of that finds it.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Which checkout's `.ci/run` started it: the next one ends what is left of a killed one.
+MARK = "KANBAN_CI_CHECKOUT"
+
 
 @dataclass(frozen=True)
 class Account:
@@ -55,8 +58,9 @@ def drop(account: Account | None) -> dict[str, Any]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return a server's environment: nothing of the caller's, whose PGHOST, HOME or locale would leak in."""
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **(extra or {})}
+    """Return a server's environment: of the caller's, whose PGHOST or locale would leak in, only its run's mark."""
+    mark = {MARK: os.environ[MARK]} if MARK in os.environ else {}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **mark, **(extra or {})}
 
 
 def byte_code() -> dict[str, str]:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import accounts
+from tests.support.accounts import MARK
 from tools.leftovers import end_marked, marked
 
 ROOT = Path(__file__).resolve().parents[2]
-MARK = "KANBAN_CI_CHECKOUT"
 SLEEP = [sys.executable, "-c", "import time; time.sleep(120)"]
 # Stand in for what installs, makes and tests. The first test run starts something in a session of its own, and hangs.
 STANDS_IN = {
@@ -107,3 +108,14 @@ def test_what_asks_and_what_started_it_are_spared(started: Callable[..., subproc
     within = started([sys.executable, "-c", above, sys.executable, "-c", code, str(ROOT)], IT="here")
     assert within.wait(timeout=30) == 0
     assert end_marked("IT=here") == {}
+
+
+def test_a_server_of_the_tests_is_found_by_its_run_and_has_nothing_else_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    monkeypatch.delenv(MARK, raising=False)
+    bare = accounts.environment()
+    monkeypatch.setenv(MARK, "/checkout")
+    assert accounts.environment() == {**bare, MARK: "/checkout"}
+    assert not {"PGHOST", MARK} & set(bare)
