@@ -37,8 +37,11 @@ def test_people_who_have_gone_are_told_of_with_their_last_words(tmp_path: Path) 
 def test_people_who_are_there_and_do_nothing_are_told_of(tmp_path: Path) -> None:
     crowd = Crowd(tmp_path, "sound")
     note(crowd)
-    argv = [sys.executable, "-c", "input()", os.fspath(crowd.path)]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+    argv = [sys.executable, "-c", "print('here', flush=True); input()", os.fspath(crowd.path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        # Until its program has begun, its command line may still be empty.
+        assert process.stdout
+        assert process.stdout.readline() == b"here\n"
         (tmp_path / "sound.pid").write_text(str(process.pid))
         with pytest.raises(HostsError, match="waited 1 s for people of sound to be told of: message"):
             crowd.expect(MESSAGE, timeout=1)
