@@ -79,7 +79,7 @@ class Drill:
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
-    _mended_at: float | None = None
+    _mended_at: float = inf
     _kept: keptfiles.Kept = field(default_factory=keptfiles.Kept)
 
     def __post_init__(self) -> None:
@@ -262,7 +262,7 @@ class Drill:
         self.figures.of(report)
         dumped = kept.in_dump(self.place, self.crowd, self.unheard)
         # Nobody takes one either while the application finds its servers again.
-        excused = (self._mended_at or inf) + _FOUND_AGAIN_SECONDS * patience() if self.messages_wait else 0
+        excused = self._mended_at + _FOUND_AGAIN_SECONDS * patience() if self.messages_wait else 0
         refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages(since=excused)
         judge_lost(report, refused, unanswered, dumped, self._priors, kept.had_it(self.ground.settings))
         judge_kept(self._kept.lost(self.place))

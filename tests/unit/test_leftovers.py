@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support import accounts
 from tests.support.accounts import MARK
+from tests.support.processes import wait_until
 from tools.leftovers import end_marked, marked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,13 +50,6 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.wait(timeout=10)
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def checkout(path: Path) -> Path:
     """A checkout with what `.ci/run` itself needs of it."""
     for name in (".ci/run", "tools/__init__.py", "tools/leftovers.py"):
@@ -78,7 +71,7 @@ def test_the_next_run_ends_one_that_was_killed_or_lives(
     path = f"{mine / 'bin'}{os.pathsep}{os.environ['PATH']}"
     earlier = started(["bash", str(mine / ".ci/run")], PATH=path)
     begun = mine / "begun"
-    until(lambda: begun.exists() and begun.read_text().endswith("\n"))
+    assert wait_until(lambda: begun.exists() and begun.read_text().endswith("\n"), 20)
     if killed:
         earlier.kill()
     left = int(begun.read_text())

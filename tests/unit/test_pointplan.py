@@ -193,10 +193,14 @@ def test_a_run_that_has_ended_is_dead_also_before_anybody_waits_for_it(tmp_path:
     pipe, end = os.pipe()
     pid = os.fork()
     if not pid:
-        claim = place.claimed(tmp_path)
-        claim.__enter__()
-        os.write(end, b"x")
-        signal.pause()
+        try:
+            with place.claimed(tmp_path):
+                os.write(end, b"x")
+                signal.pause()
+        finally:
+            # Whatever happens, no second pytest goes on from here.
+            os._exit(1)
+    os.close(end)
     assert os.read(pipe, 1) == b"x"
     (claimed,) = tmp_path.iterdir()
     os.kill(pid, signal.SIGKILL)
@@ -208,7 +212,6 @@ def test_a_run_that_has_ended_is_dead_also_before_anybody_waits_for_it(tmp_path:
     finally:
         os.waitpid(pid, 0)
         os.close(pipe)
-        os.close(end)
 
 
 @pytest.fixture
