@@ -66,6 +66,8 @@ class Drill:
     watch: Watch
     settings: str = ""
     """What the undo has to bring back, to the letter."""
+    settings_sql: str = SETTINGS
+    """The query that has to return it."""
     running: list[Running] = field(default_factory=list)
     mending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     messages_wait: bool = False
@@ -242,7 +244,7 @@ class Drill:
         run = self.start("reenable", {"kanban_reenable": "all", **extra}).wait(timeout=RUN_SECONDS * patience())
         self.undone = run
         self.figures.undone.append(run.seconds)
-        after = {self.place.primary: self.place.psql(SETTINGS)}
+        after = {self.place.primary: self.place.psql(self.settings_sql)}
         contradicted = looks.contradictions(self.place, run)
         judge_undone(run, self.settings, after, contradicted, UNDO_SECONDS * patience())
         # The ledger has them for good, by now including those that a file on the host had to keep.

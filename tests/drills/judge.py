@@ -146,6 +146,13 @@ def judge_settings(before: str, after: Mapping[str, str]) -> None:
 
 
 @_as_loss()
+def judge_saved(told: Collection[tuple[int, str]], there: Collection[tuple[int, str]]) -> None:
+    """2. Each save beside the flag is there, also one that others followed; raises Lost. Both: company and its key."""
+    lost = [f"{key!r} of company {company}" for company, key in sorted(set(told) - set(there))]
+    assert not lost, f"expected: each of {len(told)} saves of settings; found: without {_some(lost)}"
+
+
+@_as_loss()
 def judge_nobody_wrote(wrote: Sequence[Entry]) -> None:
     """2. Nobody was told, since the proof of the fence, that a card was moved; raises Lost."""
     assert not wrote, f"expected: no write of the board acknowledged under the fence; found: {wrote[0]}"

@@ -25,6 +25,7 @@ from tests.drills.judge import (
     judge_nobody_wrote,
     judge_off,
     judge_said,
+    judge_saved,
     judge_stayed_off,
     judge_undone,
     patience,
@@ -174,6 +175,13 @@ def test_what_is_lost_is_not_played_again() -> None:
         judge_kept(["db1: /dumps/1/manifest.json is gone"])
     judge_nobody_wrote([])
     judge_kept([])
+
+
+def test_2_what_people_save_beside_the_flag_is_not_lost() -> None:
+    told = [(7, "saved 1"), (7, "saved 2")]
+    judge_saved(told, {*told, (8, "saved 1")})
+    with pytest.raises(Lost, match=r"each of 2 saves of settings; found: without 'saved 1' of company 7$"):
+        judge_saved(told, {told[1], (8, "saved 1")})
 
 
 def test_6_what_is_left() -> None:

@@ -244,7 +244,8 @@ def no_room(db: Database, evidence: Path, **options: Any) -> Iterator[tuple[Runn
     population(db)
     role = db.role("killer", "ALL ON companies")
     db.rows(f'ALTER ROLE "{role}" CONNECTION LIMIT 8')
-    modules = db.modules(role, **FLAG)
+    # The role may make no ledger, so the priors are kept in a file.
+    modules = db.modules(role, **FLAG, state_dir=str(evidence.parent / "state"))
     given = {"incident_id": "INC-1", "evidence_dir": str(evidence), **options}
     with contextlib.ExitStack() as others:
         for _one in range(8):

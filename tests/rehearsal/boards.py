@@ -15,10 +15,15 @@ from tests.staging.settings import email
 def versions(estate: Estate, tenant: int) -> Iterator[int]:
     """Yield the version of a company's board from each process; raises AssertionError if one shows no lane."""
     for url in estate.application.urls:
-        person = {"email": email(tenant), "password": estate.application.secrets.password}
-        status, session = ask(f"{url}/auth/login", person)
-        assert status == 200, (url, session)
-        status, board = ask(f"{url}/kanban/board", token=session["token"])
+        status, board = ask(f"{url}/kanban/board", token=logged_in(estate, url, tenant))
         assert status == 200, (url, board)
         assert board["lanes"], url
         yield board["version"]
+
+
+def logged_in(estate: Estate, url: str, tenant: int) -> str:
+    """Log a person of this company in, and return the token; raises AssertionError if that is refused."""
+    person = {"email": email(tenant), "password": estate.application.secrets.password}
+    status, session = ask(f"{url}/auth/login", person)
+    assert status == 200, (url, session)
+    return str(session["token"])
