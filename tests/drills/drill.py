@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tests.drills.judge import (
     BOUND,
     LEAST_DUMPED,
     UNDO_SECONDS,
+    excused_until,
     judge_again,
     judge_kept,
     judge_left,
@@ -51,7 +51,6 @@ EVIDENCE_SECONDS = 10
 # A run that is not done by then hangs.
 RUN_SECONDS = 240
 _SETTLE_SECONDS = 12
-_FOUND_AGAIN_SECONDS = 20
 
 
 @dataclass
@@ -81,7 +80,7 @@ class Drill:
     finished: bool = False
     _present: set[str] = field(default_factory=set)
     _fenced_since: float | None = None
-    _mended_at: float = inf
+    _mended_at: float | None = None
     _kept: keptfiles.Kept = field(default_factory=keptfiles.Kept)
 
     def __post_init__(self) -> None:
@@ -263,8 +262,7 @@ class Drill:
             report = self.crowd.verify(session, self.unheard)
         self.figures.of(report)
         dumped = kept.in_dump(self.place, self.crowd, self.unheard)
-        # Nobody takes one either while the application finds its servers again.
-        excused = self._mended_at + _FOUND_AGAIN_SECONDS * patience() if self.messages_wait else 0
+        excused = excused_until(self._mended_at) if self.messages_wait else 0
         refused, unanswered = self.crowd.refused_messages(), self.crowd.unanswered_messages(since=excused)
         judge_lost(report, refused, unanswered, dumped, self._priors, kept.had_it(self.ground.settings))
         judge_kept(self._kept.lost(self.place))

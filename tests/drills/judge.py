@@ -19,6 +19,8 @@ UNDO_SECONDS = 60.0
 # A machine with other load is slower by what waits for its cores; a drill alone keeps two of them busy.
 _ALONE = 2.0
 MOST_PATIENCE = 6.0
+# In which the application finds its servers again.
+_FOUND_AGAIN_SECONDS = 20.0
 # Ansible's exit status when a task has failed, and when a host could not be reached. Any other is its own breakdown.
 FAILED = (2, 4)
 # Writes that must be acknowledged in a drill, and last values to compare, or its account would show nothing.
@@ -32,6 +34,12 @@ def patience(load: float | None = None, cores: int | None = None) -> float:
     """Return the factor for bounds on a machine as loaded as this one: 1 if the drill is alone."""
     load = os.getloadavg()[0] if load is None else load
     return min(MOST_PATIENCE, max(1.0, load / (cores or os.cpu_count() or 1) / _ALONE))
+
+
+def excused_until(mended_at: float | None) -> float:
+    """Return the Unix time until which the fault, mended at that time, may be why nobody took a message."""
+    assert mended_at is not None, "expected: the fault mended before anything is judged; found: it is not"
+    return mended_at + _FOUND_AGAIN_SECONDS * patience()
 
 
 def judge_off(seen: Off, bound: float, most: int = 0, returns: float = 0) -> None:

@@ -39,6 +39,8 @@ _NAMES = (
     "*.tmp",
     "j[0-9]*.[0-9]*",
 )
+# The same in a run's temporary directory (``kept_in``), where Ansible and Python make theirs, too.
+_HERE = ("ansible[-_]*", "kanban*", "pymp-*", "tmp*")
 FIND = ["find", *_PLACES, *_PRIORS, "(", *[word for name in _NAMES for word in ("-o", "-name", name)][1:], ")"]
 # Modules come through a pipe, so that most show only the interpreter.
 _PROCESS = re.compile(
@@ -71,4 +73,8 @@ def _on_host(host: Host) -> set[str]:
 def of_runs(running: list[Running]) -> set[str]:
     """Return what finished runs still have on the controller; ssh keeps its connections for a minute."""
     commands = {command for run in running if not run.killed for _pid, command in run.processes()}
-    return {f"controller: process {command}" for command in commands if not command.startswith("ssh:")}
+    found = {f"controller: process {command}" for command in commands if not command.startswith("ssh:")}
+    # All runs of a drill share a temporary directory, and a killed one cannot remove what it had there.
+    if not any(run.killed for run in running):
+        found |= {f"controller: file {path}" for run in running for name in _HERE for path in run.log.parent.glob(name)}
+    return found

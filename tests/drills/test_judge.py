@@ -17,7 +17,9 @@ import pytest
 from tests.drills import kept, looks
 from tests.drills.drill import Drill
 from tests.drills.judge import (
+    MOST_PATIENCE,
     Lost,
+    excused_until,
     judge_again,
     judge_kept,
     judge_left,
@@ -184,6 +186,11 @@ def test_2_what_people_save_beside_the_flag_is_not_lost() -> None:
         judge_saved(told, {told[1], (8, "saved 1")})
 
 
+def test_2_a_fault_excuses_nothing_for_long_after_its_mend() -> None:
+    assert 120 <= excused_until(100) <= 100 + 20 * MOST_PATIENCE
+    goes_red("found: it is not", lambda: excused_until(None))
+
+
 def test_6_what_is_left() -> None:
     judge_left({"a trigger of the application"}, {"a trigger of the application"})
     goes_red("nothing left over; found: a lock", lambda: judge_left({"a trigger"}, {"a trigger", "a lock"}))
@@ -214,8 +221,7 @@ def test_what_a_server_acknowledged_that_is_gone_may_be_there_or_not() -> None:
     entries = [
         Entry(n, 0.0, "move", 1, {"lane:1": n}, ACKNOWLEDGED, 200, until) for n, until in ((1, 5), (2, 15), (3, 25))
     ]
-    found = [one.outcome for one in doubted(entries, (10.0, 20.0))]
-    assert found == [ACKNOWLEDGED, UNKNOWN, ACKNOWLEDGED]
+    assert [one.outcome for one in doubted(entries, (10.0, 20.0))] == [ACKNOWLEDGED, UNKNOWN, ACKNOWLEDGED]
     assert doubted(entries, None) == entries
 
 
