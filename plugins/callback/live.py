@@ -256,7 +256,7 @@ class CallbackModule(Default):
         name, role = str(task.name or action), role_of(task).rpartition(".")[2]
         ours = action.startswith(COLLECTION)
         module = action[len(COLLECTION) :] if ours else action
-        return live.Step(time.time(), task._uuid, host.get_name(), name, role, module, ours)
+        return live.Step(time.time(), task._uuid, host.get_name(), name, role, module, ours, task.check_mode is True)
 
     def _trouble(self, hook: str, result: Any, state: str, handled: bool) -> None:
         step = self._step(result._host, result._task)

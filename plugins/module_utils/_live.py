@@ -29,6 +29,7 @@ _MOST_DATABASES = 5
 _NUMBER = re.compile(r"(\d+)\.")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?")
 _CLOSE = "This terminal may be closed while it watches; the same command again goes on."
+_STAY = "This is a rehearsal: leave this terminal open, it is put back as before after the watch."
 _SAFE = "It is safe to close this terminal."
 _LEFT = "This terminal may be closed; what stands above says what holds and what is next."
 # A step that took longer shows its time.
@@ -40,7 +41,8 @@ Facts = Mapping[str, Any]
 class Step:
     """One task on one host, as it ended.
 
-    ``task`` tells tasks of the same name apart. ``handled``: the run goes on by itself after this failure.
+    ``task`` tells tasks of the same name apart. ``plan``: whether it only ever looks (``check_mode: true``).
+    ``handled``: the run goes on by itself after this failure.
     """
 
     at: float
@@ -50,6 +52,7 @@ class Step:
     role: str
     module: str
     ours: bool
+    plan: bool = False
     state: str = OK
     changed: bool = False
     handled: bool = False
@@ -154,7 +157,7 @@ class Live:
         if step.role != "observe" or self._closing_said or self._check_mode:
             return []
         self._closing_said = True
-        return self._under_heading(at, [Line(_CLOSE, GOOD)])
+        return self._under_heading(at, [Line(_STAY if self._playbook == "rehearse" else _CLOSE, GOOD)])
 
     def ended(self, step: Step) -> list[Line]:
         """Take in a step's end on a host, and return the lines that are due by now."""
@@ -266,7 +269,7 @@ class Live:
 
     def _told(self, step: Step, module: str) -> tuple[str, str]:
         if step.state == OK:
-            return figure(module, step.result, self._check_mode) or ("done" if step.changed else ""), GOOD
+            return figure(module, step.result, self._check_mode or step.plan) or ("done" if step.changed else ""), GOOD
         message = " ".join(str(step.result.get("msg") or "no reason given").split())
         word = "UNREACHABLE" if step.state == UNREACHABLE else "FAILED"
         if not step.handled:

@@ -200,6 +200,7 @@ def rehearsal_screen(
     notes: Sequence[str] = (),
     check_mode: bool = False,
     arguments: Sequence[str] = (),
+    then: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the last screen: ``verdict``, ``failed``, ``headline``, ``lines``.
 
@@ -207,13 +208,14 @@ def rehearsal_screen(
 
     :param verdict: of the scenario, as ``verdict`` returns it; empty if it did not come to its end.
     :param seconds: ``disable``, ``verify``, ``total``; null if that was not measured.
+    :param arguments: of the same line again; ``then``: of the line that rehearses once everything is put back.
     :param not_set_up: what kept the scenario from being run; ``verified`` and ``back`` what is not as it should be.
     """
     again = command_of("rehearse", arguments)
     if decision["refused"]:
         return _screen("refused", "REFUSED: nothing was changed.", [*decision["refused"], *decision["lines"]], again)
     if wanted == PUT_BACK or decision["puts_back"]:
-        screen = _put_back(decision, back, check_mode, again)
+        screen = _put_back(decision, back, check_mode, again, command_of("rehearse", then))
         # A caller that asked for a scenario, perhaps a schedule, must not take this for a rehearsal.
         return {**screen, "failed": screen["failed"] or (screen["verdict"] == PUT_BACK and wanted != PUT_BACK)}
     if check_mode:
@@ -227,7 +229,9 @@ def rehearsal_screen(
     return _screen("failed" if bad else "rehearsed", headline, [*bad, *_table(seconds, verdict), *notes], again)
 
 
-def _put_back(decision: Mapping[str, Any], back: Sequence[str], check_mode: bool, again: str) -> dict[str, Any]:
+def _put_back(
+    decision: Mapping[str, Any], back: Sequence[str], check_mode: bool, again: str, rehearsal: str
+) -> dict[str, Any]:
     named = ", ".join(sorted({one_line(one) for one in decision["left"].values()}))
     # A ledger that did not answer may have one.
     unknown = [f"NOT KNOWN: {line}" for line in decision.get("unknown") or []]
@@ -243,7 +247,7 @@ def _put_back(decision: Mapping[str, Any], back: Sequence[str], check_mode: bool
     headline = f"PUT BACK: what the rehearsal {named} left is as before. Nothing was rehearsed now."
     if bad:
         headline = f"PUT BACK IN PART: what the rehearsal {named} left. Nothing was rehearsed now."
-    return _screen("failed" if bad else "put_back", headline, bad, again)
+    return _screen("failed", headline, bad, again) if bad else _screen("put_back", headline, [], rehearsal)
 
 
 def _scenario(verdict: Mapping[str, Any]) -> list[str]:

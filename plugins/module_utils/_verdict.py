@@ -34,6 +34,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
     closing_lines,
     next_lines,
+    stay_lines,
     undo_of,
 )
 
@@ -65,6 +66,7 @@ def verdict(
     still: Sequence[Answer] = (),
     on_blocked: Sequence[str] = (),
     earlier: Sequence[Sequence[Answer]] = (),
+    rehearsed: bool = False,
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
@@ -85,6 +87,7 @@ def verdict(
     :param named: whether certain tenants were named to be switched off, instead of all.
     :param on_blocked: ``kanban_on_blocked`` of the hosts. An unknown word does not prevent a stop.
     :param earlier: per host, answers of this run that those have replaced: only prior values are taken from them.
+    :param rehearsed: whether a rehearsal goes on after the last screen, and puts everything back.
     """
     # A host without an answer must be counted, so the names lead.
     answers: Iterator[tuple[Any, ...]] = zip_longest(first, later, still, earlier, fillvalue={})
@@ -108,8 +111,7 @@ def verdict(
     for host in standing.acted:
         lines += [line for line in (database_line(host, what, check_mode), steps_line(host)) if line]
     lines += [line for host in standing.acted for line in failover_lines(host.name, host.last)]
-    lines += standing.taken_from
-    lines += [line for host in standing.replaced for line in unsaved_lines(host)]
+    lines += [*standing.taken_from, *(line for host in standing.replaced for line in unsaved_lines(host))]
     lines += [line for host in standing.acted for line in standby_lines(host.name, host.last)]
     whose = whose_primary([host.name for host in standing.silent], [host.first for host in standing.silent])
     lines += [f"{host.name}: a replica, nothing to do" for host in standing.replicas if host not in standing.headless]
@@ -121,7 +123,10 @@ def verdict(
     # What does not hold comes before what does.
     ordered = sorted(parts, key=lambda part: bool(part["holds"]))
     lines += merged([line for part in ordered for line in part["lines"]])
-    if final:
+    unsaved = any(unsaved_lines(host) for host in (*standing.acted, *standing.replaced, *standing.silent))
+    if final and rehearsed:
+        lines += stay_lines(unsaved)
+    elif final:
         still_open = any(host.sweep_open for host in standing.acted)
         refused = any(part["kind"] == "contain" for part in parts)
         stopped = any(host.last.get("error", {}).get("code") == "stopped_again" for host in standing.acted)
@@ -135,8 +140,6 @@ def verdict(
             to_do = [line for part in parts if part["holds"] and goes_on for line in part.get("next", [])]
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
             undo = undo_of(one_line(incident_id), arguments)
-            corrupt = any(part["kind"] == RECOVER for part in parts)
-            joined = any(host.joined for host in standing.acted)
             ends = next_lines(
                 word,
                 what,
@@ -145,9 +148,9 @@ def verdict(
                 still_open,
                 refused,
                 decided,
-                corrupt,
-                joined,
-                unsaved=any(unsaved_lines(host) for host in (*standing.acted, *standing.replaced, *standing.silent)),
+                any(part["kind"] == RECOVER for part in parts),
+                any(host.joined for host in standing.acted),
+                unsaved,
             )
             lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
         if not reached and word == "degraded" and not check_mode:

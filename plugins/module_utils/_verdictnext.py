@@ -32,6 +32,12 @@ def undo_of(incident_id: str, arguments: Sequence[str]) -> str:
     return f"{command} -e kanban_incident_id={id_to_type(incident_id)}"
 
 
+def stay_lines(unsaved: bool) -> list[str]:
+    """Return what a scenario says last inside of a rehearsal: typing what it else proposes would act on top of it."""
+    stay = "This was rehearsed. Leave this terminal open and type nothing: it is verified and put back as before now."
+    return [stay, *([KEEP_OPEN] if unsaved else [])]
+
+
 def next_lines(
     word: str,
     what: str,

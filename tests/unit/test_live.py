@@ -169,7 +169,16 @@ def test_what_is_slow_is_said_with_its_limit() -> None:
     assert made.slow(AT + 14) == []
 
 
+def test_a_task_that_only_looks_has_done_nothing() -> None:
+    made = live()
+    for plan, said in ((True, "[db1]: 9 rows would be planted"), (False, "[db1]: 9 rows planted")):
+        asked = step(module="rehearsal_data", plan=plan, changed=True, result={"rows": 9}, task=said)
+        assert texts([*made.ended(asked), *made.task_began(AT + 6)])[-1].endswith(said)
+
+
 def test_a_watch_says_that_the_terminal_may_be_closed_and_stays_with_its_last_word() -> None:
+    made = live("7. Watch", "rehearse")
+    assert "leave this terminal open" in texts(made.host_began(AT + 2, step(role="observe"), None))[-1]
     made = live("7. Watch", "scenario1")
     begun = made.host_began(AT + 2, step(role="observe"), None)
     assert "This terminal may be closed" in texts(begun)[-1]

@@ -205,8 +205,8 @@ SECONDS = {"disable": 2.04, "verify": 20.0, "total": 22.04}
 
 
 def screen(decision: Answer | None = None, **other: Any) -> tuple[str, bool, str]:
-    options = {"wanted": "scenario3", "verdict": VERDICT, "seconds": SECONDS, **other}
-    shown = rehearsal_screen(decision or GOES, arguments=["-i", "x"], **options)
+    options = {"wanted": "scenario3", "verdict": VERDICT, "seconds": SECONDS, "arguments": ["-i", "x"], **other}
+    shown = rehearsal_screen(decision or GOES, **options)
     return shown["verdict"], shown["failed"], "\n".join(shown["lines"])
 
 
@@ -264,6 +264,15 @@ def test_other_ends() -> None:
     )
     assert screen(check_mode=True)[:2] == ("planned", False)
     assert screen(left, check_mode=True)[:2] == ("planned", False)
+
+
+def test_once_it_is_put_back_the_next_line_rehearses() -> None:
+    left = {**GOES, "goes": False, "puts_back": True, "left": {"db1": "INC-1"}}
+    again, then = ["-e", "kanban_rehearse=put_back"], ["-i", "staging"]
+    text = screen(left, wanted="put_back", arguments=again, then=then)[2]
+    assert text.endswith("Next, the rehearsal:\nansible-playbook chatia.kanban_rollback.rehearse -i staging")
+    text = screen(left, wanted="put_back", back=["db1: y"], arguments=again, then=then)[2]
+    assert text.endswith("-e kanban_rehearse=put_back")
 
 
 def test_what_nobody_knows_of_is_neither_put_back_nor_nothing() -> None:
