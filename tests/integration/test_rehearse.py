@@ -39,6 +39,7 @@ def test_scenario_3_is_rehearsed_and_everything_is_as_before(place: Staging) -> 
         "db1: 8 tenants switched on for it; 7 of duplicate in public.TicketTags; 7 of orphan in public.Tags",
     ):
         assert said in run.screen, run.output
+    assert "kanban_recovery=surgical" not in run.output
     # One run, one incident, one journal: of the scenario's own tasks.
     ((incident, seconds),) = place.db.rows(
         """SELECT incident_id, data -> 'seconds' FROM kanban_rollback.events WHERE event = 'rehearsal ended'"""
@@ -86,6 +87,7 @@ def test_scenario_1_is_rehearsed_with_what_the_team_breaks(place: Staging) -> No
     run = place.rehearse("-e", "kanban_rehearse=scenario1", **SHORT, **files)
     assert run.rc == 0, run.output
     assert "REHEARSED: scenario1, and all is as before." in run.screen
+    assert "misfire" not in run.output
     assert (broken.exists(), mended.exists()) == (True, True)
     assert (place.rows(), place.open()) == (before, [])
 
