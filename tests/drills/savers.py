@@ -60,10 +60,6 @@ class Savers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it; what was sent is still answered."""
-        self.end()
-
-    def end(self) -> None:
-        """End it; what was sent is still answered."""
         self._ends.set()
         for thread in self._threads:
             thread.join(2 * _TIMEOUT_SECONDS)
