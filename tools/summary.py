@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tools import costs
 from tools.gates import JUNIT, ROOT, heed_signals
 from tools.jobs import Ended, Job, Queue
 
@@ -100,13 +102,15 @@ def run(names: Sequence[str], lanes: int) -> dict[str, Stage]:
     stages: dict[str, Stage] = {}
 
     def note(ended: Ended) -> None:
-        stages[ended.name] = counted(ended)
+        stages[ended.name] = stage = counted(ended)
+        costs.note("stage", ended.seconds, stage=ended.name, tests=stage.count.passed + stage.count.failed)
 
+    shutil.rmtree(costs.COSTS, ignore_errors=True)
     for name in names:
         _junit(name).unlink(missing_ok=True)
     try:
         Queue([ROOT] * lanes, note, HEARTBEAT, TOTAL_TIMEOUT).run(
-            [Job(name, ["make", "--no-print-directory", name]) for name in names]
+            [Job(name, ["make", "--no-print-directory", name], {costs.STAGE: name}) for name in names]
         )
     except KeyboardInterrupt:
         pass  # each stage that it ended says so, and has failed

@@ -16,6 +16,7 @@ from tests.hosts.composition import DEFAULT_STATE, STANDARD, HostSpec
 from tests.hosts.engine import chosen, engine, what_is_missing
 from tests.hosts.host import Host, until
 from tests.hosts.machine import HostsError, call, locked
+from tools import costs
 
 LABEL = "chatia.kanban_rollback.hosts"
 # Where the machine has the directory of its checkout that a host has mounted.
@@ -97,6 +98,7 @@ def up(state: Path = DEFAULT_STATE, specs: Sequence[HostSpec] = STANDARD, *, tim
                 _remove(state)
             raise
         files.write_fleet(state, hosts)
+    costs.note("hosts", time.monotonic() - began)
     return Fleet(state, tuple(hosts), time.monotonic() - began)
 
 

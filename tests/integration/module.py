@@ -19,6 +19,7 @@ from typing import Any, NoReturn, Self
 
 from tests.integration import entry
 from tests.support import accounts
+from tools import costs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # No module of these tests is given more than 30 s; one that outlives this hangs.
@@ -57,6 +58,7 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        costs.note("module", self.seconds)
         for file in self._files:
             file.close()
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.documents.started import note
 from tests.hosts import files
+from tools import costs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANSIBLE = CHECKOUT / ".cache" / "ansible"
@@ -168,7 +169,9 @@ class Running:
             # A test that is interrupted, or too late itself, ends what it has started.
             self.clear()
             raise
-        return Run(rc, self.output, self.seconds)
+        ended = Run(rc, self.output, self.seconds)
+        costs.note_playbooks(ended.output, ended.seconds)
+        return ended
 
     def kill(self) -> None:
         """Kill the controller's process group, as a lost machine does; modules on the hosts go on."""

@@ -18,6 +18,8 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection, make_dsn
 
+from tools import costs
+
 from . import accounts, binaries, processes
 from .server import Server, ServerError
 
@@ -119,7 +121,7 @@ class Postgres(Server):
 
     def query(self, statement: str | sql.Composable, values: Any = None, database: str = "postgres") -> list[Any]:
         """Run one statement as the superuser and return its rows (none for a command)."""
-        with self.connect(database) as session, session.cursor() as cursor:
+        with costs.spent("sql"), self.connect(database) as session, session.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
@@ -131,11 +133,13 @@ class Postgres(Server):
         if not self.fsync and self.query("SHOW server_version_num")[0][0] >= "150000":
             # The default since 15, page by page through the WAL, takes twice as long when a checkpoint costs nothing.
             statement += sql.SQL(" STRATEGY file_copy")
-        self.query(statement)
+        with costs.spent("database"):
+            self.query(statement)
 
     def drop_database(self, name: str) -> None:
         """Drop a database, even if sessions are connected to it; one that does not exist is fine."""
-        self.query(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        with costs.spent("database"):
+            self.query(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def set_config(self, **settings: str) -> None:
         """Change settings that need no restart, on the running server."""

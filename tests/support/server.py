@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tools import costs
+
 from . import accounts, processes
 
 _TRIES = 6
@@ -71,7 +73,11 @@ class Server:
 
         Raises ServerError with the end of the log.
         """
-        deadline = time.monotonic() + timeout
+        with costs.spent("server"):
+            return self._start(time.monotonic() + timeout)
+
+    def _start(self, deadline: float) -> Self:
+        """Start it, on another port where the one that was free is not any more."""
         self.stop()
         accounts.own_directory(self.directory, self.account)
         self.prepare()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.documents.started import note
+from tools import costs
 
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
@@ -70,7 +71,8 @@ def run(
         argv, cwd=cwd, env=dict(environment), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
     os.close(theirs)
-    deadline, sent = time.monotonic() + timeout, b""
+    began, sent = time.monotonic(), b""
+    deadline = began + timeout
     try:
         while True:
             assert time.monotonic() < deadline, f"not done after {timeout:g} s:\n{sent.decode(errors='replace')}"
@@ -86,7 +88,9 @@ def run(
             if not read:
                 break
             sent += read
-        return Shown(process.wait(10), sent.decode("utf-8", "replace"))
+        shown = Shown(process.wait(10), sent.decode("utf-8", "replace"))
+        costs.note_playbooks(shown.sent, time.monotonic() - began)
+        return shown
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

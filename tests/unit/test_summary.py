@@ -55,7 +55,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # It belongs to the run that these tests are part of.
     monkeypatch.delenv(BEGAN, raising=False)
     (tmp_path / "tools").mkdir()
-    for name in ("__init__.py", "gates.py", "jobs.py", "summary.py"):
+    for name in ("__init__.py", "costs.py", "gates.py", "jobs.py", "summary.py"):
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     (tmp_path / "Makefile").write_text(MAKEFILE, encoding="utf-8")
     return tmp_path
