@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tools.audit import audit
 from tools.gates import CACHE, ROOT, Gate, run_gates
-from tools.lines import too_long
 from tools.oldest import command
 from tools.tree import NAME, NAMESPACE, build, collection_copy
 
@@ -62,7 +61,6 @@ def gates(copy: Path, tarball: Path) -> list[Gate]:
             env={"GALAXY_IMPORTER_RUN_ANSIBLE_LINT": "false"},
             forbidden=r"^(ERROR|WARNING).*",
         ),
-        Gate("300 lines a file", check=too_long),
     ]
 
 

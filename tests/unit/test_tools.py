@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tools.gates import run
-from tools.lines import code_lines
 from tools.summary import Count, read_junit
 
 JUNIT = """<?xml version="1.0"?><testsuites><testsuite>
@@ -71,12 +70,6 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
-
-
-def test_documentation_does_not_count_as_code(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text('DOCUMENTATION = """\n' + "text\n" * 400 + '"""\nx = 1\ny = 2\n', encoding="utf-8")
-    assert code_lines(path) == 2
 
 
 @pytest.mark.skipif(Path(sys.prefix).name != ".venv-unit", reason="holds in the environment of `make unit` only")
