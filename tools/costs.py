@@ -1,7 +1,7 @@
-"""What a build costs: `python -m tools.costs` prints, per stage, the seconds by cause and the counts that are the build.
+"""What a build costs: `python -m tools.costs` prints the seconds by cause of each stage, and how often each occurs.
 
-Whatever takes time notes it where it is done, as a line in `.cache/costs/<stage>.jsonl`; `make test` names the stage and
-removes the lines of the last build. Without a stage nothing is noted.
+Whatever takes time notes it where it is done, as a line in `.cache/costs/<stage>.jsonl`; `make test` names the stage
+and removes the lines of the last build. Without a stage nothing is noted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def note(cause: str, seconds: float, *, stage: str = "", **counts: float) -> Non
         return
     COSTS.mkdir(parents=True, exist_ok=True)
     with (COSTS / f"{stage}.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"cause": cause, "seconds": round(seconds, 4), "count": 1, **counts}) + "\n")
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+        entry = {"cause": cause, "test": test, "seconds": round(seconds, 4), "count": 1, **counts}
+        file.write(json.dumps(entry) + "\n")
 
 
 def note_playbooks(output: str, seconds: float) -> None:
@@ -61,7 +63,7 @@ def read(path: Path) -> dict[str, dict[str, float]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         for name, value in entry.items():
-            if name != "cause":
+            if name not in ("cause", "test"):
                 sums[entry["cause"]][name] += value
     return sums
 

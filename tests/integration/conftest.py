@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.place import Database
-from tests.support import pm2
+from tests.support import accounts, pm2
 from tests.support.servers import Postgres, workspace
 
 _numbers = itertools.count(1)
@@ -22,7 +22,10 @@ _numbers = itertools.count(1)
 def server() -> Iterator[Postgres]:
     """The shared server. Its data need not outlive the machine."""
     settings = {"max_prepared_transactions": 10, "autovacuum": False, "log_min_messages": "fatal"}
-    with workspace() as directory, Postgres(directory / "shared", settings, fsync=False) as started:
+    with (
+        workspace(place=accounts.in_memory()) as directory,
+        Postgres(directory / "shared", settings, fsync=False) as started,
+    ):
         yield started
 
 

@@ -63,7 +63,8 @@ def no_template(value: Any) -> str:
 
 def alone(directory: Path) -> dict[str, str]:
     """Return an environment in which a playbook has a directory to itself."""
-    (directory / "ansible.cfg").touch()
+    # As in the checkout's: otherwise a third of the controller's time goes into asking whether somebody has answered.
+    (directory / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.005\n")
     return {
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
         "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
