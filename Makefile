@@ -1,6 +1,6 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix sanity unit servers servers-early servers-late servers-last around hosts integration oldest \
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix check sanity unit servers servers-early servers-late servers-last around hosts integration oldest \
   drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
@@ -56,8 +56,14 @@ fix: venv ## apply what ruff can repair by itself
 sanity: venv ## run ansible-test sanity on a clean copy
 	@.venv/bin/python -m tools.sanity
 
+P ?= fence
+check: venv venv-unit ## lint what has changed, and play the tests of one capability: make check P=fence
+	@.venv/bin/python -m tools.check $(P)
+
+# Alone it has both cores; a build has none to spare.
+WORKERS ?= 2
 unit: venv-unit ## test the pure files, with neither Ansible nor a driver installed
-	@.venv-unit/bin/python -m pytest tests/unit --junitxml=.cache/junit/unit.xml
+	@.venv-unit/bin/python -m pytest tests/unit -n $(WORKERS) --junitxml=.cache/junit/unit.xml
 
 servers: venv venv-awx venv-eda ## test against real servers on this machine
 	@$(PYTEST) $(AGAIN) tests/integration --junitxml=.cache/junit/servers.xml
@@ -129,6 +135,7 @@ hosts-down: ## remove hosts that a killed run has left, and what worked on them
 
 # The triage goes on with scenario 3, in the same plays: a build rehearses that once.
 test: export REHEARSED := scenario1 scenario2 triage
+test: export WORKERS := 0
 test: venv ## run all that a commit has to pass, rehearsals too, three stages at a time; the last line counts them
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
 	@.venv/bin/python -m tools.summary --lanes 3 $(STAGES)

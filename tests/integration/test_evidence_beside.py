@@ -203,6 +203,7 @@ def test_the_kill_connects_first(frail: Postgres, evidence: Path) -> None:
     db = Database(frail, "kanban")
     modules = population(db)
     (postmaster,) = frail.pids()
+    frail.disconnect()
     wait_for(lambda: connections(frail) == 0, "the end of the sessions of this test")
     os.kill(postmaster, signal.SIGSTOP)
     try:

@@ -156,6 +156,11 @@ class Postgres(Server):
             session.autocommit = True
         return session
 
+    def disconnect(self) -> None:
+        """End the connections that are kept, for a test that counts connections."""
+        for database in list(self._kept):
+            self._forget(database)
+
     def _forget(self, database: str) -> None:
         if session := self._kept.pop(database, None):
             session.close()
@@ -325,8 +330,7 @@ class Postgres(Server):
 
     def stop(self, timeout: float = 30.0) -> None:
         """End the server, and remove what a crashed one left in shared memory."""
-        for database in list(self._kept):
-            self._forget(database)
+        self.disconnect()
         super().stop(timeout)
         processes.remove_shared_memory(self.data)
 
