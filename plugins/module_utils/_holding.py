@@ -10,9 +10,14 @@ WAITS_FOR_STANDBY = "waits for a synchronous standby"
 
 
 def way_to_end(pid: int, gid: str | None, state: str | None) -> str:
-    """Return the line that ends a transaction; ``pid`` 0 and a ``gid`` for a prepared one."""
+    """Return the line that ends a transaction; a prepared one has ``pid`` 0 and a ``gid``, and may end in two ways."""
     if pid == 0:
-        return f"ROLLBACK PREPARED '{(gid or '').replace(chr(39), chr(39) * 2)}'"
+        name = "'{}'".format((gid or "").replace("'", "''"))
+        # Its transaction manager may have told people that it is committed.
+        return (
+            f"COMMIT PREPARED {name} or ROLLBACK PREPARED {name}, as its transaction manager decided: the wrong "
+            "rollback loses a write that people were told is saved"
+        )
     if state == WAITS_FOR_STANDBY:
         # If ended, it would tell its users that a write failed although the write is there.
         return "bring that standby back, or ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()"

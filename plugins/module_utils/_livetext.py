@@ -19,7 +19,7 @@ _FILES, _LONGEST_TEXT = ("text", "content", "words"), 200
 _HOSTS_NAMED = 3
 _LABEL = 13
 # Marks of a screen's lines that are there to be copied; a line end within one would be typed as Enter.
-_TO_COPY = ("ansible-playbook ", "SELECT ", "ROLLBACK PREPARED", "ACL SETUSER", "GRANT ", '{"')
+_TO_COPY = ("ansible-playbook ", "SELECT ", "COMMIT PREPARED", "ACL SETUSER", "GRANT ", '{"')
 
 # What each playbook is for, in the plan's words.
 PURPOSES: Mapping[str, str] = {

@@ -316,7 +316,9 @@ blocked:
       description: Seconds since the blocking transaction began.
       type: float
     to_end_it:
-      description: The statement that ends it.
+      description:
+        - The statement that ends it. For a prepared transaction both that may, because only its transaction manager
+          knows whether it told anybody that the transaction is committed.
       type: str
     refused:
       description: Why the server would not write the row, in its words; then nobody holds it.

@@ -325,7 +325,8 @@ waiting:
       description:
         - The sessions that it waits for, each with C(pid), C(application_name), C(user), C(client), C(state),
           C(transaction_age), C(query), C(waits_itself), and C(to_end_it), the statement that ends it. For a prepared
-          transaction C(pid) is 0 and C(gid) its name.
+          transaction C(pid) is 0, C(gid) its name, and C(to_end_it) has both statements, because only its
+          transaction manager knows which one is right.
       type: list
       elements: dict
 database:

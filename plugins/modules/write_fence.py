@@ -266,7 +266,9 @@ draining:
       type: list
       elements: str
     to_end_it:
-      description: The statement that ends it.
+      description:
+        - The statement that ends it. For a prepared transaction both that may, because only its transaction manager
+          knows whether it told anybody that the transaction is committed.
       type: str
 blocked:
   description:

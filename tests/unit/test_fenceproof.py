@@ -239,4 +239,5 @@ def test_a_holder_comes_with_the_line_that_ends_it() -> None:
     shown = holder("1/1", 1, 3).as_result({1: "public.t1"})
     assert (shown["tables"], shown["to_end_it"]) == (["public.t1"], "SELECT pg_terminate_backend(5)")
     prepared = replace(holder("1/1", 1, pid=0), gid="it's").as_result({})
-    assert prepared["to_end_it"] == "ROLLBACK PREPARED 'it''s'"
+    both = "COMMIT PREPARED 'it''s' or ROLLBACK PREPARED 'it''s', as its transaction manager decided"
+    assert prepared["to_end_it"].startswith(both)
