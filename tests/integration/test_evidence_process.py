@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import playbook
-from tests.integration.crowd import population
+from tests.integration.crowd import population, slow
 from tests.integration.module import ROOT, Modules
 from tests.integration.place import Database
 from tests.integration.test_evidence_beside import gone
@@ -47,6 +47,8 @@ def without_space(db: Database) -> Modules:
 
 
 def test_no_place_at_all_is_a_warning_beside_the_kill(db: Database, evidence: Path, without_space: Modules) -> None:
+    # Some seconds of work: by its end the evidence's process has said that it has no place, also on a busy machine.
+    slow(db, every=1, seconds=0.1)
     done = without_space.disable(evidence_dir=str(evidence))
     assert (done["enabled_after"], done["evidence"]["started"]) == (0, False)
     assert "too little space" in done["evidence"]["reason"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from tests.integration import playbook
 from tests.integration.crowd import FLAG, on, population
 from tests.integration.flags import KEY
-from tests.integration.module import TARGET_PYTHON, Result
+from tests.integration.module import ROOT, TARGET_PYTHON, Result
 from tests.integration.place import Database
 
 # Differ from run to run, or are added by Ansible.
@@ -62,6 +63,27 @@ def essence(result: Result) -> Result:
     for name in ("now", "pid"):
         kept.get("database", {}).pop(name, None)
     return kept
+
+
+def test_each_module_starts_from_what_ansible_sends(directory: Path) -> None:
+    """It refuses the option when all that it imports was in the archive that Ansible had put together."""
+    names = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+    tasks: list[dict[str, Any]] = [
+        {f"chatia.kanban_rollback.{name}": {"no_such_option": 1}, "register": f"of_{name}", "ignore_errors": True}
+        for name in names
+    ]
+    content = "{{ {" + ", ".join(f"'{name}': of_{name}.msg" for name in names) + "} | to_json }}"
+    tasks.append({"ansible.builtin.copy": {"content": content, "dest": str(directory / "result.json")}})
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    play["vars"] = {"ansible_python_interpreter": TARGET_PYTHON}
+    # One after the other: each takes a second of a core, on a busy machine several.
+    done = playbook.start(directory, playbook.written(directory, json.dumps([play])), "-i", "localhost,").wait(
+        timeout=400
+    )
+    assert done.rc == 0, done.output
+    told = playbook.kept(directory)
+    assert len(told) == len(names) > 30
+    assert {name: text for name, text in told.items() if "nsupported parameters" not in text} == {}
 
 
 @pytest.mark.parametrize(
