@@ -1,7 +1,7 @@
 # Thin on purpose: what a target does stands in tools/ and tests/. Environments are made when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda link lint fix check sanity unit servers servers-early servers-late servers-last around hosts integration oldest \
-  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs awx ee clean
+.PHONY: help venv venv-unit venv-demo venv-rehearse venv-awx venv-eda venv-film link lint fix check sanity unit servers servers-early servers-late servers-last around hosts integration oldest \
+  drills drills-fast drills-all rehearse rehearse-1 rehearse-2 rehearse-3 rehearse-triage timings hosts-test hosts-down test demo demo-down bench matrix build docs film awx ee clean
 # Tests on real hosts mostly wait for them, so they run beside the others, which mostly compute.
 ON_HOSTS := tests/hosts tests/playbooks
 ROOT := $(filter 0,$(shell id -u))
@@ -43,6 +43,9 @@ venv-awx: link
 
 venv-eda: link
 	@tools/venv .venv-eda requirements/eda.txt
+
+venv-film: link
+	@tools/venv .venv-film requirements/film.txt
 
 link:
 	@test -e $(COLLECTION)/galaxy.yml || { mkdir -p $(dir $(COLLECTION)) && ln -sfn ../../../.. $(COLLECTION); }
@@ -164,5 +167,8 @@ ee: build ## write the build context of the execution environment to .cache/ee
 docs: venv ## write README, docs/ and the reference as one site to .cache/docs/html
 	@.venv/bin/python -m tools.docs
 
+film: venv-film ## film the stop of the demo for README: docs/stop.cast and docs/stop.svg
+	@.venv-film/bin/python -m tools.film
+
 clean: demo-down hosts-down ## remove environments, caches and the demo
-	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .venv-awx .venv-eda .cache .ansible
+	@rm -rf .venv .venv-unit .venv-demo .venv-oldest .venv-rehearse .venv-awx .venv-eda .venv-film .cache .ansible

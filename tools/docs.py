@@ -30,10 +30,14 @@ _ON_CALL = ("index", "triage", "scenario1", "scenario2", "scenario3", "going-bac
 NAVIGATION: dict[str, tuple[str, ...]] = {
     "On call": tuple(f"oncall/{name}" for name in _ON_CALL),
     "De plantão": (*(f"pt_BR/oncall/{name}" for name in _ON_CALL), "pt_BR/errors"),
-    "Get started": ("first-rehearsal", "rehearse", "rehearse-hosts", "support"),
-    "Adapt": ("another-application",),
-    "Operate": ("awx", "alerts", "live-view", "messages", "journal", "report", "failover", "errors"),
-    "Understand": ("architecture", "decisions", "plan-mapping", "security", "measures", "timings", "galaxy-checklist"),
+    "Get started": ("first-rehearsal", "setup", "rehearse", "rehearse-hosts", "support"),
+    "Adapt": ("your-application", "another-application"),
+    "Operate": (
+        *("playbooks", "what-it-does", "recovery", "going-on", "awx", "alerts"),
+        *("live-view", "messages", "journal", "report", "failover", "errors"),
+    ),
+    "Understand": ("architecture", "decisions", "plan-mapping", "security", "measures", "timings"),
+    "Contribute": ("build", "releasing", "galaxy-checklist"),
     "Reference": ("Modules, filters, callback, profile <reference/index>",),
 }
 # Code, in a block or inline, is left alone. Otherwise: what precedes the target of a link, and the target.

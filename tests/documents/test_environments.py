@@ -48,6 +48,17 @@ def test_the_host_that_hears_alerts(tmp_path: Path) -> None:
     assert drivers.returncode == 0, drivers.stderr
 
 
+def test_what_readme_installs(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^python3 -m venv ~/.*", (ROOT / "README.md").read_text(), re.MULTILINE)
+    env = environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    done = started.run_line(line.replace("~/kanban", str(tmp_path / "kanban")), tmp_path, env=env, timeout=SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lists = [str(tmp_path / "kanban/bin/ansible-galaxy"), "collection", "list", "community.postgresql"]
+    told = started.run(lists, tmp_path, env=environment()).stdout
+    ((major, minor),) = re.findall(r"community\.postgresql +(\d+)\.(\d+)", told)
+    assert (int(major), int(minor)) >= (3, 10)
+
+
 def test_what_applies_the_configuration_of_awx(tmp_path: Path) -> None:
     type_lines("awx.md", "~/awx-tools", tmp_path / "tools")
     lists = [str(tmp_path / "tools/bin/ansible-galaxy"), "collection", "list", "awx.awx"]

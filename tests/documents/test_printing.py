@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import yaml
@@ -46,19 +47,35 @@ def test_what_is_described_is_shown() -> None:
         assert "kanban_postgresql_host" in role.stdout
 
 
-def test_the_tarball_is_installed_as_the_documentation_says(tmp_path: Path) -> None:
-    tarball.build(tmp_path)
-    # It is where make build puts it, or in the current directory.
-    lines = sorted(line for line in documented("ansible-galaxy") if "*" in line)
-    assert lines
-    for number, line in enumerate(lines):
-        target = tmp_path / f"collections{number}"
-        words = [str(*tmp_path.glob(Path(word).name)) if "*" in word else word for word in line.split()[1:]]
-        # The dependency is in site-packages here, so nothing is downloaded for it.
-        argv = [beside("ansible-galaxy"), *words, "--offline"]
-        done = started.run(argv, tmp_path, env=environment(ANSIBLE_COLLECTIONS_PATH=str(target)))
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert (target / "ansible_collections/chatia/kanban_rollback/playbooks/scenario3.yml").is_file()
+def test_it_is_installed_as_readme_says(tmp_path: Path) -> None:
+    built = tarball.build(tmp_path)
+    install = (ROOT / "README.md").read_text().partition("\n## Install\n")[2].partition("\n## ")[0]
+    lines = [line for line in commands_of(install) if line.startswith(("ansible-galaxy ", "cp "))]
+    assert [line.split()[0] for line in lines] == ["ansible-galaxy", "cp", "cp"]
+    env = environment(HOME=str(tmp_path), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    # As for a reader, who sets neither.
+    del env["ANSIBLE_HOME"], env["ANSIBLE_STDOUT_CALLBACK"]
+    for line in lines:
+        # No Galaxy is asked: one that cannot be reached changes nothing.
+        done = started.run_line(line, tmp_path, env={**env, "ANSIBLE_GALAXY_SERVER": "https://127.0.0.1:1"})
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+    assert built.name.startswith("chatia-kanban_rollback-")
+    assert (tmp_path / "inventories/production/hosts.yml").is_file()
+    told = started.run([beside("ansible-config"), "dump", "--only-changed"], tmp_path, env=env).stdout
+    assert f"CONFIG_FILE() = {tmp_path / 'ansible.cfg'}" in told
+    assert re.search(r"^DEFAULT_FORKS\(.*\) = 50$", told, re.MULTILINE)
+    asked = ["-i", "inventories/production", "chatia.kanban_rollback.preflight", "--list-hosts"]
+    shown = started.run([beside("ansible-playbook"), *asked], tmp_path, env=env)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+
+
+def test_the_example_of_a_configuration_is_as_the_checkouts() -> None:
+    ours, example = ConfigParser(interpolation=None), ConfigParser(interpolation=None)
+    ours.read(ROOT / "ansible.cfg")
+    example.read(ROOT / "inventories/examples/ansible.cfg")
+    settings = {(section, name): value for section in example.sections() for name, value in example.items(section)}
+    assert {("defaults", "forks"), ("defaults", "stdout_callback"), ("ssh_connection", "ssh_args")} <= set(settings)
+    assert settings == {place: ours.get(*place) for place in settings}
 
 
 def test_the_rules_are_tested_with_a_prefix_of_ones_own(tmp_path: Path) -> None:
@@ -115,7 +132,7 @@ def test_the_cells_of_the_matrix_are_named() -> None:
 
 
 def test_tests_run_with_a_postgresql_that_is_named(tmp_path: Path) -> None:
-    (line,) = [line for path in documents() for line in commands_of(path.read_text()) if "-m pytest tests" in line]
+    (line,) = [one for path in documents() for one in commands_of(path.read_text()) if one.startswith("KANBAN_TEST_")]
     named, _python, *words = line.split()
     variable = named.partition("=")[0]
     # One of the tests is enough here, with this machine's PostgreSQL.
@@ -127,6 +144,20 @@ def test_tests_run_with_a_postgresql_that_is_named(tmp_path: Path) -> None:
     none = started.run([sys.executable, *words, *less], ROOT, env=environment(**{variable: str(tmp_path)}))
     assert none.returncode, none.stdout
     assert variable in none.stdout
+
+
+def test_the_tests_of_one_change_are_there(tmp_path: Path) -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    (search,) = [line for line in commands_of(page) if line.startswith("git grep ")]
+    # A copy without git's own files has the same text.
+    listed = started.run_line(search.replace("git grep", "git grep --no-index", 1), ROOT)
+    assert "_smokejudge.py" in listed.stdout, listed.stderr
+    lines = [line for line in commands_of(page) if "-m pytest tests" in line]
+    assert len(lines) == 2
+    for line in lines:
+        argv = [sys.executable, *line.split()[1:], "-o", f"cache_dir={tmp_path}"]
+        done = started.run(argv, ROOT, env=environment())
+        assert re.search(r"[1-9]\d* passed", done.stdout), done.stdout + done.stderr
 
 
 def test_a_token_is_long_and_random() -> None:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/playbooks.md").read_text(encoding="utf-8")
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 # Parts of triage.yml, which nobody types.
 PARTS = {"triage_act", "triage_decide"}
 
 
 def table(heading: str) -> set[str]:
-    """Return what stands in backticks in the first column of the table below a heading of README."""
-    body = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    """Return what stands in backticks in the first column of the table below a heading of the page."""
+    body = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return {name for row in re.findall(r"^\| (.*?) \|", body, re.MULTILINE) for name in re.findall(r"`([\w.]+)`", row)}
 
 
@@ -30,7 +30,7 @@ def test_a_module_that_fails_says_in_its_return_values_that_there_is_an_error(na
     assert re.search(r"^error:\n", returns, re.MULTILINE)
 
 
-def test_readme_names_every_module_and_every_playbook() -> None:
+def test_the_page_names_every_module_and_every_playbook() -> None:
     assert len(MODULES) > 30
     assert table("Modules") == set(MODULES)
     assert table("Playbooks") == {path.name for path in (ROOT / "playbooks").glob("*.yml") if path.stem not in PARTS}
