@@ -32,7 +32,7 @@ NAVIGATION: dict[str, tuple[str, ...]] = {
     "De plantão": (*(f"pt_BR/oncall/{name}" for name in _ON_CALL), "pt_BR/errors"),
     "Get started": ("first-rehearsal", "rehearse", "rehearse-hosts", "support"),
     "Adapt": ("another-application",),
-    "Operate": ("awx", "alerts", "live-view", "messages", "journal", "report", "failover", "errors"),
+    "Operate": ("status", "awx", "alerts", "live-view", "messages", "journal", "report", "failover", "errors"),
     "Understand": ("architecture", "decisions", "plan-mapping", "security", "measures", "timings", "galaxy-checklist"),
     "Reference": ("Modules, filters, callback, profile <reference/index>",),
 }

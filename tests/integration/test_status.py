@@ -156,6 +156,10 @@ def test_a_database_is_read_as_far_as_the_role_may(db: Database, directory: Path
     found = role.ok("status_info")
     assert [(row["part"], row["code"]) for row in found["unknown"]] == [("ledger", "missing_privilege")]
     assert found["features"][0]["total"] == 50
+    db.modules().ok("ledger", environment="staging", grant_to=[role.options["login_user"]])
+    db.modules().ok("incident", incident_id="INC-1")
+    found = role.ok("status_info", environment="staging")
+    assert (found["unknown"], [row["incident_id"] for row in found["incidents"]]) == ([], ["INC-1"])
     # Another environment's; and a table that is not there.
     found = db.modules(**{**FLAG, "table": "nothing"}).ok("status_info", environment="production")
     assert [(row["part"], row["code"]) for row in found["unknown"]] == [
