@@ -63,8 +63,8 @@ def status(db: Database, cache: Redis | None, directory: Path, *options: str, **
         **({"kanban_redis_password": cache.password} if cache else {}),
         **extra,
     }
-    silent = {"kanban_postgresql_port": free_port()}
-    others: dict[str, Any] = {"db3": silent} if cache is None else {}
+    silent = {"db3": {"kanban_postgresql_port": free_port()}, "db4": playbook.silent_where("true")}
+    others: dict[str, Any] = silent if cache is None else {}
     hosts = playbook.inventory(
         directory, variables, db={"db1": {}, "db2": {}, **others}, redis={"redis1": {}} if cache else {}
     )
@@ -131,11 +131,12 @@ def test_what_gives_no_answer_is_named_and_nothing_is_known(db: Database, direct
     assert run.rc == 2, run.output
     assert not db.has_ledger()
     assert files(directory) == []
-    shown = run.output[run.output.index("UNKNOWN. Not known: 2 (below).") :].splitlines()
+    shown = run.output[run.output.index("UNKNOWN. Not known: 3 (below).") :].splitlines()
     assert "50 of 50 tenants on" in shown[2], shown
-    assert shown[-2] == "Not known: redis: The inventory has no host in the group redis."
-    assert shown[-1].startswith("Not known: db3, database: 127.0.0.1:")
-    assert shown[-1].endswith("Connection refused.")
+    assert shown[-3] == "Not known: redis: The inventory has no host in the group redis."
+    assert shown[-2].startswith("Not known: db3, database: 127.0.0.1:")
+    assert shown[-2].endswith("Connection refused.")
+    assert shown[-1].startswith("Not known: db4, database: could not be reached:")
 
 
 def test_a_database_is_read_as_far_as_the_role_may(db: Database, directory: Path) -> None:
