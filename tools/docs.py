@@ -33,7 +33,7 @@ NAVIGATION: dict[str, tuple[str, ...]] = {
     "Get started": ("first-rehearsal", "setup", "rehearse", "rehearse-hosts", "support"),
     "Adapt": ("your-application", "another-application"),
     "Operate": (
-        *("playbooks", "what-it-does", "recovery", "going-on", "awx", "alerts"),
+        *("status", "playbooks", "what-it-does", "recovery", "going-on", "awx", "alerts"),
         *("live-view", "messages", "journal", "report", "failover", "errors"),
     ),
     "Understand": ("architecture", "decisions", "plan-mapping", "security", "measures", "timings"),

@@ -17,9 +17,12 @@ description:
     full name from an installed collection.
   - Writes C(journal-<run>.jsonl) below C(kanban_incidents_dir) on the controller; see docs/journal.md. What cannot be
     written is said in one warning at the end, and fails or delays nothing.
+  - Prints what C(status.yml) has found after Ansible's recap, and ends that playbook with its exit status, 2 or 3.
+    Ansible itself cannot end with 3. Callbacks that come after this one then miss the end of the run.
 """
 
 import functools
+import os
 import socket
 import time
 from collections import Counter
@@ -48,6 +51,7 @@ _WHO = {"operator": "kanban_operator", "environment": "kanban_environment", "reh
 _MOST_STARTED = 20000
 _MOST_TROUBLED = 100
 _STATS = "ansible.builtin.set_stats"
+_FACTS = ("set_fact", "ansible.builtin.set_fact")
 _COUNTS = ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
 
 
@@ -80,6 +84,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._started: dict[tuple[str, str], float] = {}
         self._jobs: dict[tuple[str, str], str] = {}
         self._failure = ""
+        self._status: Mapping[str, Any] | None = None
         self._begun = False
         # Ansible counts on from one playbook of a command to the next, and keeps what the roles hand on.
         self._before: dict[str, Counter[str]] = {}
@@ -127,6 +132,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     @_safely
     def v2_runner_on_ok(self, result: Any) -> None:
         """Record a task's end."""
+        self._take_status(result)
         self._ended(result)
 
     @_safely
@@ -153,6 +159,20 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         problem = self._failure or (recorder.problem if recorder is not None else "")
         if problem:
             self._display.warning(f"The run's journal is not whole, the run itself is not affected: {problem}")
+        status, self._status = self._status, None
+        if status is not None:
+            self._display.display(status["text"])
+            if status["exit_status"]:
+                # Not an Exception, so Ansible lets it pass; it cleans up, and exits with this status.
+                raise SystemExit(status["exit_status"])
+
+    def _take_status(self, result: Any) -> None:
+        """Take what status.yml has found; its next task reads from the environment whether that was done."""
+        if _role(result._task) == "status" and result._task.action in _FACTS:
+            status = (result._result.get("ansible_facts") or {}).get("__status")
+            if status:
+                self._status = {"text": str(status["text"]), "exit_status": int(status["exit_status"])}
+                os.environ["KANBAN_STATUS_TAKEN"] = str(status["id"])
 
     @_safely
     def _end(self, stats: Any) -> None:
@@ -178,7 +198,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         action, role = str(task.action), _role(task)
         module = action.removeprefix(COLLECTION)
         # Reading a result copies it, so read only those that may hold something of use.
-        names = module in ("set_fact", "ansible.builtin.set_fact") and role in ("run", "release", "reenable")
+        names = module in _FACTS and role in ("run", "release", "reenable")
         ours = action.startswith(COLLECTION)
         # Statistics also go into the journal before the run's end, because the copy that a ledger keeps lacks the end.
         stats = action == _STATS

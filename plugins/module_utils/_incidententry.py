@@ -29,8 +29,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Session,
 )
 
-# A run's lease, and beside it the lease of the one module at work.
-LEASE, WORK = "recovery", "recovery work"
+LEASE, WORK = ledger.LEASE, ledger.WORK
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._turns impo
 
 # The run goes on without a ledger that does not answer within this time.
 LEDGER_SECONDS = 3.0
+# A run's lease, and beside it the lease of the one module at work.
+LEASE, WORK = "recovery", "recovery work"
 
 
 def ledger_state(cursor: Cursor) -> LedgerState:

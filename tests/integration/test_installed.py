@@ -43,6 +43,7 @@ def _typed(**variables: Any) -> list[str]:
 
 # In the order of an incident: the playbook, its options, its exit status, and words of its last screen.
 STORY: list[tuple[str, list[str], int, str]] = [
+    ("status", [], 0, "NOTHING IS STOPPED."),
     ("preflight", [], 0, "READY"),
     ("bootstrap", ["--check"], 0, "PLAN, nothing was changed: 2 of 2 hosts would be set up."),
     # The decision is made; acting on it is up to the person who typed it.

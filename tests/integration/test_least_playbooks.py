@@ -183,6 +183,7 @@ def test_every_playbook_runs_as_the_role_that_bootstrap_makes(incident: Incident
     incident.bootstrap()
     attributes = "rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls"
     assert db.rows(f"SELECT {attributes} FROM pg_roles WHERE rolname = %s", (ROLE,)) == [(False,)]
+    play("status")
     play("preflight")
     play("rehearse", kanban_rehearse="scenario3", kanban_rehearse_share=0.5, kanban_rehearse_rows=5)
     with db.connect() as session:
@@ -208,6 +209,7 @@ def test_every_playbook_runs_as_the_role_that_bootstrap_makes(incident: Incident
 
     # The data is at fault: stop, repair, undo that and repair again, release, return in stages, close.
     stopped = play("scenario3")
+    assert "Not known" not in play("status", ends=3).output
     approved: dict[str, Any] = {
         "kanban_recovery": "surgical",
         "kanban_plan_hash": hash_of(stopped),
