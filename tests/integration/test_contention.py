@@ -101,7 +101,8 @@ def test_a_prepared_transaction_is_named_and_never_ended(db: Database, on_blocke
     assert blocker["application_name"] == "prepared transaction"
     assert db.value("SELECT count(*) FROM pg_prepared_xacts WHERE gid = %s", (gid,)) == 1
     assert result["terminated"] == []
-    db.rows(blocker["to_end_it"])
+    # Either of the two statements ends it.
+    db.rows(blocker["to_end_it"].partition(" or ")[0])
     assert modules.disable()["enabled_after"] == 0
 
 
