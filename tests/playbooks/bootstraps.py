@@ -33,7 +33,8 @@ ORDER BY 1, 2
 
 def bootstrap(site: Site, least: dict[str, Any], **extra: Any) -> Any:
     variables = {"kanban_role_password": least["kanban_postgresql_password"]}
-    return site.run("bootstrap", variables=variables, extra=extra, whole=True)
+    # A minute on an idle machine: sixty files on five hosts, one after the other.
+    return site.run("bootstrap", variables=variables, extra=extra, whole=True, timeout=400)
 
 
 def traces(site: Site) -> dict[str, str]:

@@ -32,6 +32,7 @@ def test_the_plan_of_a_first_installation_changes_nothing(site: Site) -> None:
     assert "+# Cenário 3: dados estão sendo perdidos ou corrompidos (P0 crítico)" in plan.output
 
 
+@pytest.mark.timeout(1500)
 def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(site: Site, least: dict[str, Any]) -> None:
     catalog, nothing = site.psql("db1", CATALOG), traces(site)
     first = bootstrap(site, least)
