@@ -29,6 +29,7 @@ class Copies:
     def fresh(self) -> None:
         """Replace the copy, with fresh statistics and nothing left to write to disk."""
         self.server.drop_database(COPY)
+        self.server.disconnect()
         self.server.query(f"CREATE DATABASE {COPY} TEMPLATE {ORIGINAL} STRATEGY file_copy")
         self.server.query("VACUUM ANALYZE", database=COPY)
         self.server.query("CHECKPOINT")

@@ -48,6 +48,7 @@ def shared() -> Iterator[tuple[Postgres, Redis]]:
 @pytest.fixture
 def stopped(shared: tuple[Postgres, Redis], directory: Path) -> Iterator[Stopped]:
     postgres, redis = shared
+    postgres.disconnect()
     postgres.query("CREATE DATABASE chatia TEMPLATE template")
     db = Database(postgres, "chatia")
     where = {"host": redis.host, "port": redis.port, "password": redis.password}

@@ -157,7 +157,7 @@ class Postgres(Server):
         return session
 
     def disconnect(self) -> None:
-        """End the connections that are kept, for a test that counts connections."""
+        """End the connections that are kept: for a test that counts them, and for a copy of a database."""
         for database in list(self._kept):
             self._forget(database)
 

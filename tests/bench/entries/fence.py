@@ -95,6 +95,7 @@ class Pair:
         if not shutil.which("pgbench", path=str(server.programs)):
             raise CannotMeasure(f"there is no pgbench in {server.programs}")
         self._server = server
+        server.disconnect()
         server.query(f"CREATE DATABASE {COPY} TEMPLATE {DATABASE} STRATEGY file_copy")
         _fence(server, state="dormant")
         self._script = server.directory / "insert.sql"
