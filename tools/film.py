@@ -19,7 +19,8 @@ from pathlib import Path
 from tools.gates import ROOT
 from tools.tree import files
 
-COPY = Path("/var/tmp/kanban_rollback")  # noqa: S108  # nosec B108
+# Used only if it was just made: mkdir refuses whatever has that name already.
+COPY = Path("/var/tmp/kanban_rollback")  # noqa: S108 # nosec B108
 TOOLS = ROOT / ".venv-film" / "bin"
 CAST, FILM = ROOT / "docs" / "stop.cast", ROOT / "docs" / "stop.svg"
 COMMAND = ".venv-demo/bin/python -m tests.demo up --stop"
