@@ -75,7 +75,7 @@ def _databases(names: Sequence[str], answers: Sequence[Answer]) -> tuple[list[di
     """Return each database once, by its primary if that answered, and what is not known."""
     unknown: list[dict[str, str]] = []
     found: dict[str, Any] = {}
-    rows = [(name, answer) for name, answer in together(names, answers)]
+    rows = list(together(names, answers))
     for name, answer in rows:
         if "database" not in answer:
             unknown.append(_lacking(name, "database", _why(answer)))

@@ -46,10 +46,15 @@ def test_a_deadline_that_is_over(db: Database, directory: Path) -> None:
 def speaking_tls(server: Postgres, directory: Path) -> Iterator[None]:
     """Let the shared server speak TLS with those who want it."""
     made = Certificates.make(directory / "certificates")
+
+    def speaks() -> bool:
+        # A connection that is kept was made before.
+        with server.connect() as session:
+            return bool(session.info.ssl_in_use)
+
     server.set_config(ssl_cert_file=str(made.certificate), ssl_key_file=str(made.key), ssl="on")
     try:
-        speaks = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-        assert processes.wait_until(lambda: bool(server.query(speaks)[0][0]), 10)
+        assert processes.wait_until(speaks, 10)
         yield
     finally:
         for name in ("ssl", "ssl_cert_file", "ssl_key_file"):
