@@ -215,7 +215,7 @@ def _make(path: str, owner: str | None, missing: Sequence[str], check_mode: bool
         with _entered(os.path.dirname(one)) as parent, contextlib.suppress(FileExistsError):
             os.mkdir(os.path.basename(one), dir_fd=parent)
         with _entered(one) as here:
-            os.fchmod(here, 0o755)
+            os.fchmod(here, 0o755)  # everybody reads the runbooks  # nosec B103
     if owner is None:
         return bool(new)
     with _entered(path) as here:
