@@ -38,7 +38,8 @@ RECOVER = "recover"
 class Part:
     """``kind``: contain (writes are refused), select (some are switched), preserve, release, or nothing to be done.
 
-    ``good``: what a headline says when it holds; ``bad``: what fails and where; ``next``: what is left to do.
+    ``good``: what a headline says when it holds; ``bad``: what fails and where; ``next``: what is left to do;
+    ``began``: whether any host refuses something for this incident.
     """
 
     kind: str
@@ -46,11 +47,12 @@ class Part:
     bad: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     next: list[str] = field(default_factory=list)
+    began: bool = False
 
     def as_result(self) -> dict[str, Any]:
         """Return it as the filters hand it on."""
         made = {"kind": self.kind, "holds": not self.bad, "good": self.good, "bad": self.bad, "lines": self.lines}
-        return {**made, "next": self.next} if self.next else made
+        return {**made, **({"next": self.next} if self.next else {}), **({"began": True} if self.began else {})}
 
 
 def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
@@ -121,6 +123,7 @@ def block_part(
             part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {_why_no_block(before, answer)}")
         else:
             held.add(server.get("cluster"))
+            part.began = part.began or answer.get("owner") in known_as
             part.lines.append(_block_line(name, answer, known_as))
     unknown = [name for name, answer in together(names, answers) if not answer.get("server") and name not in led]
     for name, cluster in replicas:

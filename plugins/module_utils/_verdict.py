@@ -32,6 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._standing import Standing, failover_part, stand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
+    break_glass_lines,
     closing_lines,
     next_lines,
     stay_lines,
@@ -67,6 +68,7 @@ def verdict(
     on_blocked: Sequence[str] = (),
     earlier: Sequence[Sequence[Answer]] = (),
     rehearsed: bool = False,
+    break_glass: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
@@ -87,6 +89,7 @@ def verdict(
     :param named: whether certain tenants were named to be switched off, instead of all.
     :param on_blocked: ``kanban_on_blocked`` of the hosts. An unknown word does not prevent a stop.
     :param earlier: per host, answers of this run that those have replaced: only prior values are taken from them.
+    :param break_glass: by host, the line that switches its database off by psql alone.
     :param rehearsed: whether a rehearsal goes on after the last screen, and puts everything back.
     """
     # A host without an answer must be counted, so the names lead.
@@ -134,22 +137,26 @@ def verdict(
             lines.append("Next: ask who stopped it again, and why, before this is typed again: it would undo that too.")
         else:
             # What was decided comes before what is mended, and that before anything that goes on from here.
-            to_mend = [line for part in parts if not part["holds"] for line in part.get("next", [])]
+            by_psql = what == "contain" and not (named or check_mode)
+            to_mend = [
+                *break_glass_lines(standing.uncounted if by_psql else [], break_glass or {}, refused),
+                *(line for part in parts if not part["holds"] for line in part.get("next", [])),
+            ]
             # While somebody has the feature, or may have it, nothing goes on yet: writes given back would be Kanban's.
             goes_on = standing.whole or what != "contain"
             to_do = [line for part in parts if part["holds"] and goes_on for line in part.get("next", [])]
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
-            undo = undo_of(one_line(incident_id), arguments)
             ends = next_lines(
                 word,
                 what,
-                undo,
+                undo_of(one_line(incident_id), arguments),
                 check_mode,
                 still_open,
                 refused,
+                standing.joined or standing.changed > 0 or any(part.get("began") for part in parts),
                 decided,
                 any(part["kind"] == RECOVER for part in parts),
-                any(host.joined for host in standing.acted),
+                standing.joined,
                 unsaved,
             )
             lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
