@@ -248,7 +248,7 @@ def _play(playbook: str, *arguments: str, output: IO[bytes] | None = None) -> in
     """
     say(f"\n$ {shlex.join([str(place.PROGRAM.relative_to(place.CHECKOUT)), playbook, *arguments])}")
     began = time.monotonic()
-    command = [place.PROGRAM, playbook, *arguments]
+    command = [str(place.PROGRAM), playbook, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         status = process.wait(_PLAYBOOK_SECONDS)
