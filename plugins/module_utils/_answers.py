@@ -138,6 +138,11 @@ def why_not(answer: Answer) -> str:
     return one_line(what) if what and not answer.get("unreachable") else why_silent(answer)
 
 
+def why_and_todo(answer: Answer) -> str:
+    """Return why nothing good came back, and what to do about it where the module says so."""
+    return f"{why_not(answer)} {one_line((answer.get('error') or {}).get('todo') or '')}".rstrip()
+
+
 def why_line(start: str, answer: Answer) -> str:
     """Return a screen's line about an answer that is not as it should be: why, and where to read more."""
     return paged(f"{start}: {why_not(answer)}", answer)

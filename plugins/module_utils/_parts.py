@@ -16,8 +16,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
     expected,
     latest,
     together,
+    why_and_todo,
     why_line,
-    why_not,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import ACT_ON_MASTER
@@ -142,8 +142,7 @@ def _why_no_block(first: Answer, answer: Answer) -> str:
         if first.get("held") or not first.get("failed"):
             return "it is gone; who released it may have known why"
         answer = first  # It was never held here: a later look that finds none does not say why.
-    todo = (answer.get("error") or {}).get("todo")
-    return f"{why_not(answer)} {one_line(todo)}" if todo else why_not(answer)
+    return why_and_todo(answer)
 
 
 def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:

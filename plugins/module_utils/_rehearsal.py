@@ -8,7 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_and_todo,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import RAISED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
@@ -266,7 +271,7 @@ def _data(data: Answer, wanted: str) -> list[str]:
     """
     not_here = (data.get("error") or {}).get("code") in _NOT_HERE
     if "planted" not in data and (wanted != "scenario1" or not_here):
-        return [f"{why_not(data).rstrip('.')}. {one_line((data.get('error') or {}).get('todo', ''))}".strip()]
+        return [why_and_todo(data)]
     if wanted == "scenario2" and not data.get("rows"):
         whys = "; ".join(one_line(row["why"]) for row in data["planted"])
         return [f"no error could be planted ({whys}), so scenario 2 would find nobody to switch off."]

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_and_todo,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
@@ -175,8 +180,7 @@ def _never_lowered(fence: Answer) -> bool:
 def _kept_line(one: Mapping[str, Any], never: bool) -> str:
     answer = one["answer"]
     what = "the fence was never lowered there" if never else "writes could not be given back"
-    todo = one_line(answer.get("error", {}).get("todo", ""))
-    return paged(f"{one_line(one['host'])}: {what}: {why_not(answer)} {todo}".rstrip(), answer)
+    return paged(f"{one_line(one['host'])}: {what}: {why_and_todo(answer)}", answer)
 
 
 def _passed(answers: Sequence[Answer]) -> tuple[bool, str]:
