@@ -158,8 +158,8 @@ demo-down: ## remove every process and file of the demo, its environment too
 bench: venv ## compare with the plan's own statements, in one run
 	@.venv/bin/python -m tests.bench
 
-build: venv ## build the tarball into .cache/dist
-	@.venv/bin/python -m tools.tree
+build: venv ## build a release into .cache/dist: tarball, SBOM, checksums; signed if KANBAN_SIGNING_KEY is a key's fingerprint
+	@.venv/bin/python -m tools.release
 
 awx: venv ## write the surveys of awx/ anew from the argument specs
 	@.venv/bin/python -m tools.surveys

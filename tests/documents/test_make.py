@@ -55,7 +55,7 @@ def test_what_writes_files_writes_them(copy: Path) -> None:
     surveys.write_text("---\n")
     make(copy, "awx")
     assert surveys.read_bytes() == before
-    make(copy, "build")
+    assert "NOT SIGNED" in make(copy, "build")
     (tarball,) = (copy / ".cache/dist").glob("*.tar.gz")
     assert tarball.stat().st_size > 100_000
     make(copy, "ee")
