@@ -123,7 +123,7 @@ def whose_primary(names: Sequence[str], answers: Sequence[Answer]) -> str:
 
 
 def said_no(answer: Answer) -> bool:
-    """Tell whether somebody was reached: by the error's code or, if Ansible or a role refused, by the lack of one."""
+    """Tell whether the host was reached: by the error's code or, if Ansible or a role refused, by the lack of one."""
     code = answer.get("error", {}).get("code")
     if code is not None:
         return code not in _NO_ANSWER

@@ -50,7 +50,7 @@ class Process:
     _last: dict[str | None, float] = field(default_factory=dict)
 
     def see(self, look: Look) -> None:
-        """Record a look; anything but V1 voids what is known of V1 for that question, a new process all of it."""
+        """Record a reading; anything but V1 voids what is known of V1 for that question, a new process all of it."""
         said = look.said
         self.tries += 1
         self.silent = 0
@@ -102,7 +102,7 @@ class Process:
 
 
 def moment_of(processes: Sequence[Process]) -> float:
-    """Return the moment from which a look confirms: a little after the last of them turned."""
+    """Return the moment from which a reading confirms: a little after the last of them turned."""
     return max((one.turned_at for one in processes if one.turned_at is not None), default=0.0) + CONFIRM_SECONDS
 
 
@@ -113,7 +113,7 @@ class Apart:
         self.processes = [Process(url, questions) for url in urls]
 
     def see(self, number: int, look: Look) -> None:
-        """Record a look at the process behind the URL of this number."""
+        """Record a reading of the process behind the URL of this number."""
         self.processes[number].see(look)
 
     def next_question(self, number: int) -> str | None:
@@ -167,7 +167,7 @@ class Shared:
         return [process for _pid, process in sorted(self._seen.items()) if not self._gone(process)]
 
     def see(self, _number: int, look: Look) -> None:
-        """Record a look, no matter which process answered."""
+        """Record a reading, no matter which process answered."""
         if look.said.pid is None:
             self._nameless.see(look)
             return

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parts of a scenario besides the flag and the fence: write block, evidence, dump. Pure: neither Ansible nor a driver.
+"""Parts of a scenario apart from flag and fence: write block, evidence, dump. Pure: neither Ansible nor a driver.
 
 A part is judged from the answers of its hosts. It ``holds`` only when every host that should have answered did, and
 none of them says otherwise.
@@ -67,7 +67,7 @@ def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
 
 
 def _not_missed(rows: Sequence[tuple[str, Answer, Answer]]) -> dict[str, str]:
-    """Return the masters that are silent by now and need not answer, each with why: the new leader holds the block.
+    """Return the silent masters that need not answer, each with why: the new leader has the block.
 
     That is a former replica, or the one that the Sentinels name to another host that asks them.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a rehearsal may begin: the right place, at rest, and nobody at work. Pure: neither Ansible nor a driver."""
+"""Whether a rehearsal may begin: the right place, at rest, and no other run. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _about(name: str, info: Answer) -> list[str]:
 
 
 def _alive(name: Any, events: Answer, limit: float) -> list[str]:
-    """Return why the rehearsal may still be at work, by its last entry and the same server's clock.
+    """Return why the rehearsal may still be running, by its last entry and the same server's clock.
 
     If these are not known, it is not known to be dead, and could still be using what would be put back.
     """

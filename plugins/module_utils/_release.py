@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether writes may be given back, and whether they stay so. Pure: neither Ansible nor a driver."""
+"""Whether writes may be released, and whether they stay released. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def release_outcome(
     check_mode: bool = False,
     kept: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return whether what was given back has to be refused again (``raise``), and ``why``.
+    """Return whether released writes have to be refused again (``raise``), and ``why``.
 
     Also ``tested``, whether somebody moved a card and saw it moved; ``stopped``, whether it was stopped meanwhile;
     ``unknown``, where that is not known; ``kept``, lines about where writes could not be given back; ``never``, whether

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell from what each host answered what holds: counting, and the last screen. Pure: neither Ansible nor a driver."""
+"""The result, from each host's answer: counting, and the last screen. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def verdict(
     rehearsed: bool = False,
     break_glass: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
+    """Return the result: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
-    Also ``contained``, whether all that contains holds, regardless of the rest; ``validated``, ``final``, ``seconds``,
-    and the ``objective`` that they count against.
+    Also ``contained``, whether all that contains succeeded, regardless of the rest; ``validated``, ``final``,
+    ``seconds``, and the ``objective`` that they count against.
 
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
@@ -204,7 +204,7 @@ def _bad(parts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _good(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
-    """Return what holds besides the flag, each once: several parts may say that there was nobody to ask."""
+    """Return what succeeded apart from the flag, each once: several parts may say that there was nobody to ask."""
     good = dict.fromkeys(part["good"] for part in parts if part["holds"] and part["good"])
     return f"Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
 
