@@ -26,6 +26,8 @@ options:
   urls:
     description:
       - A base URL for each process, as this host reaches it. Processes are asked side by side.
+      - With O(pid_path), nothing is proven of an address where several processes answer. One process has to answer 12
+        times in a row.
       - Exactly one of O(urls) and O(url) is needed. Neither may have a user, a query or a fragment.
     type: list
     elements: str
@@ -37,8 +39,8 @@ options:
     type: str
   processes:
     description:
-      - How many processes there are behind O(url). Without this option and O(pids), the number is not known, and
-        nothing is proven.
+      - How many processes there are. Without this option and O(pids), the number behind O(url) is not known, and
+        nothing is proven. With O(urls) it must be the number of addresses.
     type: int
   pids:
     description:
