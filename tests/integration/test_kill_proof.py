@@ -173,7 +173,7 @@ def test_a_shared_port_is_proven_by_as_many_as_there_are_and_by_those_that_live(
 
 
 def test_an_address_is_no_proof_where_several_processes_answer(apps: Applications, ask: Modules) -> None:
-    url = share(apps, *[[(0, "v1")]] * 3, [(0, "v2")])
+    url = share(apps, *[[(0.0, "v1")]] * 3, [(0.0, "v2")])
     for _try in range(3):
         done = ask.ok("kill_proof_info", urls=[url], deadline=2)
         assert not done["proven"], done
