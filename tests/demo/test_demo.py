@@ -50,7 +50,7 @@ class Checkout:
 
     def run(self, *arguments: str, **popen: Any) -> subprocess.CompletedProcess[str]:
         how = {**self.command(*arguments), **popen}
-        return subprocess.run(**how, timeout=120, capture_output=True, text=True, check=False, errors="replace")
+        return subprocess.run(**how, timeout=300, capture_output=True, text=True, check=False, errors="replace")
 
     def paste(self, line: str) -> subprocess.CompletedProcess[str]:
         """Type a printed line, in the same environment and in another directory."""
