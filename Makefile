@@ -143,20 +143,23 @@ test: venv ## run all that a commit has to pass, rehearsals too, three stages at
 	@$(if $(ROOT),:,echo "not root: no rehearsal and no drill is played, and tests on hosts are skipped" >&2)
 	@.venv/bin/python -m tools.summary --lanes 3 $(STAGES)
 
-demo: venv-demo ## show scenario 3 on servers of its own: before, the run, after
-	@.venv-demo/bin/python -m tests.demo up
+# Byte code beside the sources would stay there after `make demo-down`.
+demo: export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.cache/byte-code
+DEMO ?= stop
+demo: venv-demo ## show scenario 3 on servers of its own; DEMO=corruption also repairs the data and undoes the repair
+	@.venv-demo/bin/python -m tests.demo up $(DEMO)
 
 demo-down: ## remove every process and file of the demo, its environment too
 	@for python in .venv-demo/bin/python .venv/bin/python python3 /usr/bin/python3; do \
-	  if command -v $$python >/dev/null; then $$python -m tests.demo down || exit 1; break; fi; done
+	  if command -v $$python >/dev/null; then $$python -B -m tests.demo down || exit 1; break; fi; done
 	@test -d .venv || rm -rf .ansible .cache/byte-code
 	@rm -rf .venv-demo .cache/venv/.venv-demo.*; rmdir .cache/venv .cache 2>/dev/null || :
 
 bench: venv ## compare with the plan's own statements, in one run
 	@.venv/bin/python -m tests.bench
 
-build: venv ## build the tarball into .cache/dist
-	@.venv/bin/python -m tools.tree
+build: venv ## build a release into .cache/dist: tarball, SBOM, checksums; signed if KANBAN_SIGNING_KEY is a key's fingerprint
+	@.venv/bin/python -m tools.release
 
 awx: venv ## write the surveys of awx/ anew from the argument specs
 	@.venv/bin/python -m tools.surveys

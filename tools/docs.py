@@ -1,8 +1,8 @@
 """Build the documentation as one site in `.cache/docs/html`: README, docs/ and the reference: `python -m tools.docs`.
 
-Links of the Markdown files are as GitHub needs them, relative to the file. The site has README as its start page and
-the pages of docs/ beside it, so links are adjusted as files are copied; anything that is not a page of the site is
-linked in the repository.
+Links of the Markdown files are as GitHub needs them, relative to the file. The site starts with the page for on call
+and has README and the pages of docs/ beside it, so links are adjusted as files are copied; anything that is not a page
+of the site is linked in the repository.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from tools.tree import NAME, NAMESPACE, files
 SITE = Path(__file__).parent / "site"
 DOCS = CACHE / "docs"
 HTML = DOCS / "html"
-START = PurePosixPath("README.md")
-_ON_CALL = ("index", "triage", "scenario1", "scenario2", "scenario3", "going-back")
+# Whoever opens the site at night needs this page.
+START = PurePosixPath("docs/oncall/index.md")
+_ON_CALL = ("triage", "scenario1", "scenario2", "scenario3", "going-back")
 # Pages of docs/ by reader. A page that is not listed here is a failure, because nobody would find it.
 NAVIGATION: dict[str, tuple[str, ...]] = {
-    "On call": tuple(f"oncall/{name}" for name in _ON_CALL),
-    "De plantão": (*(f"pt_BR/oncall/{name}" for name in _ON_CALL), "pt_BR/errors"),
-    "Get started": ("first-rehearsal", "setup", "rehearse", "rehearse-hosts", "support"),
+    "On call": ("self", *(f"oncall/{name}" for name in _ON_CALL)),
+    "De plantão": (*(f"pt_BR/oncall/{name}" for name in ("index", *_ON_CALL)), "pt_BR/errors"),
+    "Get started": ("README", "first-rehearsal", "setup", "rehearse", "rehearse-hosts", "support"),
     "Adapt": ("your-application", "another-application"),
     "Operate": (
         *("status", "playbooks", "what-it-does", "recovery", "going-on", "awx", "alerts"),
@@ -56,7 +57,7 @@ def places(listed: Iterable[Path]) -> dict[PurePosixPath, PurePosixPath]:
     """Return, by its path in the repository, the path in the site for each file that the site has."""
     found = sorted({PurePosixPath(path.as_posix()) for path in listed})
     ours = {path: path.relative_to("docs") for path in found if path.parts[0] == "docs"}
-    return {START: PurePosixPath("index.md"), **ours}
+    return {**ours, PurePosixPath("README.md"): PurePosixPath("README.md"), START: PurePosixPath("index.md")}
 
 
 def unreachable(pages: Mapping[PurePosixPath, PurePosixPath]) -> list[str]:
@@ -125,7 +126,7 @@ def navigation(pages: Iterable[PurePosixPath]) -> str:
     there = {str(place.with_suffix("")) for place in pages if place.suffix == ".md"}
     parts = []
     for caption, names in NAVIGATION.items():
-        entries = "\n".join(name for name in names if name in there or "<reference/" in name)
+        entries = "\n".join(name for name in names if name in there or name == "self" or "<reference/" in name)
         if entries:
             parts.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n:titlesonly:\n\n{entries}\n```\n")
     return "\n" + "\n".join(parts)
@@ -138,7 +139,12 @@ def lay_out(source: Path) -> list[str]:
     repository = _repository()
     complaints = unreachable(pages)
     texts = {page: (ROOT / page).read_text(encoding="utf-8") for page in pages if page.suffix == ".md"}
-    names = {page: anchors(text) for page, text in texts.items()}
+    # Also those of Markdown files that are no pages: they are linked in the repository.
+    names = {
+        PurePosixPath(path): anchors((ROOT / path).read_text(encoding="utf-8"))
+        for path in listed
+        if path.suffix == ".md"
+    }
     for page, place in pages.items():
         there = source / place
         there.parent.mkdir(parents=True, exist_ok=True)

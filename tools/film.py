@@ -23,7 +23,7 @@ from tools.tree import files
 COPY = Path("/var/tmp/kanban_rollback")  # noqa: S108 # nosec B108
 TOOLS = ROOT / ".venv-film" / "bin"
 CAST, FILM = ROOT / "docs" / "stop.cast", ROOT / "docs" / "stop.svg"
-COMMAND = ".venv-demo/bin/python -m tests.demo up --stop"
+COMMAND = ".venv-demo/bin/python -m tests.demo up"
 # What the demonstration prints when its servers are filled.
 BEGINS = "BEFORE"
 MAX_SECONDS = 60

@@ -1,4 +1,4 @@
-"""Run checks one after the other, stream their output, and leave a JUnit file that the summary counts."""
+"""Run checks in order, stream their output, and leave a JUnit file that the summary counts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Run stages and count: `python -m tools.summary --lanes 2 rehearse hosts servers lint sanity unit`.
 
-Each stage is a make target that leaves `.cache/junit/<stage>.xml`. So many run side by side as there are lanes. Named
+Each stage is a make target that leaves `.cache/junit/<stage>.xml`. As many run side by side as there are lanes. Named
 with the longest first, they all end at about the same time, however fast the machine is. A line a minute says how far
 each is. The table at the end comes after the names of the cases that failed, and of those that failed once and were
 retried. The last line is `N passed, N failed`, alone, for people and machines.
@@ -98,7 +98,7 @@ def counted(ended: Ended) -> Stage:
 
 
 def run(names: Sequence[str], lanes: int) -> dict[str, Stage]:
-    """Run stages, so many at a time, until they or their time are over; return those that were begun, by name."""
+    """Run stages, one in each lane, until they or their time are over; return those that were begun, by name."""
     stages: dict[str, Stage] = {}
 
     def note(ended: Ended) -> None:

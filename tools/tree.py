@@ -74,9 +74,8 @@ def _installed(collection: tuple[str, str]) -> Path:
     raise FileNotFoundError(f"collection {'.'.join(collection)}: not in this environment; run `make venv`")
 
 
-def build(source: Path) -> Path:
-    """Build the tarball of the collection copied to `source` into `.cache/dist` and return its path."""
-    dist = CACHE / "dist"
+def build(source: Path, dist: Path = CACHE / "dist") -> Path:
+    """Build the tarball of the collection copied to `source` into an emptied directory, and return its path."""
     shutil.rmtree(dist, ignore_errors=True)
     subprocess.run(  # noqa: S603
         ["ansible-galaxy", "collection", "build", str(source), "--output-path", str(dist)],  # noqa: S607
@@ -86,14 +85,3 @@ def build(source: Path) -> Path:
     )
     (tarball,) = dist.glob("*.tar.gz")
     return tarball
-
-
-def main() -> int:
-    """Build the tarball."""
-    with collection_copy() as copy:
-        build(copy)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

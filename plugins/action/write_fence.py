@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Answers directly if it was given an answer that holds, and otherwise runs the module."""
+    """Returns a given proven answer directly, and otherwise runs the module."""
 
     _supports_check_mode = True
     _supports_async = True

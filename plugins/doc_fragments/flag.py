@@ -28,7 +28,7 @@ options:
     type: str
     default: id
   column:
-    description: Column that holds the document, the value, or the flag itself.
+    description: Column of the document, the value, or the flag itself.
     type: str
     required: true
   path:
@@ -44,7 +44,7 @@ options:
   absent_means:
     description:
       - What it means that a tenant does not have the flag. Settings that are not a JSON object count as absent. With
-        V(on), they become an object that holds only the flag, and the raw value is kept as the prior value.
+        V(on), they become an object that has only the flag, and the raw value is kept as the prior value.
     type: str
     choices: ['off', 'on']
     default: 'off'

@@ -262,7 +262,7 @@ options:
         default: 0
       repair:
         description:
-          - How C(integrity_repair) mends what the check finds. M(chatia.kanban_rollback.integrity_info) ignores it.
+          - How C(integrity_repair) repairs what the check finds. M(chatia.kanban_rollback.integrity_info) ignores it.
         type: dict
         suboptions:
           action:

@@ -19,7 +19,7 @@ options:
     type: int
     default: 5432
   login_db:
-    description: Database of the application, which holds its tenants and the ledger.
+    description: Database of the application, with its tenants and the ledger.
     type: str
     default: postgres
     aliases: [db, database]

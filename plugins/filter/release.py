@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters by which release.yml decides whether writes are given back, and says what holds."""
+"""The filters by which release.yml decides whether writes are released, and shows the result."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 """What an alert may set off, given what the ledgers and the systems say. Pure: neither Ansible nor a driver.
 
 An alert is repeated for hours, by more than one sender. So the question is not whether it was seen before but whether
-what it asks for already holds, and whether people have decided otherwise since it began. Missing information never
+what it asks for is already done, and whether people have decided otherwise since it began. Missing information never
 prevents a stop: stopping twice costs only a read.
 """
 
@@ -202,7 +202,7 @@ def _is_look(asked: str, row: Answer) -> bool:
 
 
 def _looked_at_since(asked: str, databases: Sequence[Answer], began: datetime) -> str:
-    """Return in words that the open incident shows a look or a stop after the alert began; empty if it does not."""
+    """Return in words that the open incident shows a triage or a stop after the alert began; empty if it does not."""
     seen = [at for at, row in _events(databases) if _is_look(asked, row)]
     # Anything that came back after that is looked at again.
     if not seen or max(seen) < max([began, *_let_go(databases)]):

@@ -123,7 +123,7 @@ def whose_primary(names: Sequence[str], answers: Sequence[Answer]) -> str:
 
 
 def said_no(answer: Answer) -> bool:
-    """Tell whether somebody was reached: by the error's code or, if Ansible or a role refused, by the lack of one."""
+    """Tell whether the host was reached: by the error's code or, if Ansible or a role refused, by the lack of one."""
     code = answer.get("error", {}).get("code")
     if code is not None:
         return code not in _NO_ANSWER
@@ -136,6 +136,11 @@ def why_not(answer: Answer) -> str:
         return NOT_ASKED
     what = answer.get("error", {}).get("what")
     return one_line(what) if what and not answer.get("unreachable") else why_silent(answer)
+
+
+def why_and_todo(answer: Answer) -> str:
+    """Return why nothing good came back, and what to do about it where the module says so."""
+    return f"{why_not(answer)} {one_line((answer.get('error') or {}).get('todo') or '')}".rstrip()
 
 
 def why_line(start: str, answer: Answer) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether somebody else approved, by names that people typed or that a job controller gave. Pure.
+"""Whether a second person approved, by names that people typed or that a job controller gave. Pure.
 
 Anybody who wants to can still type another name: who may approve is up to the people who grant the rights.
 """
@@ -67,7 +67,7 @@ def override_of(break_glass: Any, what: str = APPROVAL) -> tuple[Mapping[str, An
 def why_not_approved(
     approved_by: str | None, operator: str | None, break_glass: Mapping[str, Any], silence: str = ""
 ) -> list[str]:
-    """Return why this is not somebody else's approval; empty if it is, or if an override stands in for it.
+    """Return why this is not a second person's approval; empty if it is, or if an override replaces it.
 
     :param break_glass: ``kanban_break_glass``; with ``approval`` the operator may approve. The caller checks its
         reason, because there is one for everything that is overridden.

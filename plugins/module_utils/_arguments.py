@@ -14,7 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledger import Who
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import IMPORT_ERROR, Login
 
-PSYCOPG2 = Driver("psycopg2", "to reach PostgreSQL", IMPORT_ERROR)
+PSYCOPG2 = Driver("psycopg2", IMPORT_ERROR)
 
 
 def postgres_spec() -> dict[str, Any]:

@@ -212,7 +212,7 @@ def furthest(backups: Iterable[Backup]) -> Backup | None:
 
 
 def is_young(moment: float | None, now: float, most: float) -> bool:
-    """Tell whether a moment is at most so many seconds ago; one in the future is not."""
+    """Tell whether a moment is at most ``most`` seconds ago; one in the future is not."""
     return moment is not None and -AHEAD_SECONDS <= now - moment <= most
 
 

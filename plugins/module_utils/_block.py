@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds a write block, and what is asked for. Pure: neither Ansible nor a driver."""
+"""Whose write block it is, and what is asked for. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Seen:
         return as_text(self.owner) if self.kind != NONE and self.owner_kind == STRING else None
 
     def is_held(self, value: bytes) -> bool:
-        """Whether the key holds what the application honours."""
+        """Whether the key has the value that the application honours."""
         return self.kind == STRING and self.value == value
 
     def is_of(self, owner: bytes) -> bool:

@@ -135,7 +135,7 @@ class Script(Statements):
         return found
 
     def _restore_documents(self) -> sql.Composed:
-        """Restore to the letter if nothing else was saved into the document since; the modules' undo can do more."""
+        """Restore the exact document if nothing else was saved into it since; the modules' undo can do more."""
         content = sql.SQL("{}::text").format(self.fragments["column"])
         ours = sql.SQL("(COALESCE({} = w.mark, false) AND w.last IS NOT DISTINCT FROM w.prior)")
         return self.format(

@@ -40,7 +40,7 @@ def make_missing(cursor: Cursor, script: Script, number: int) -> list[str]:
 
 
 def make_missing_again(cursor: Cursor, script: Script, number: int) -> tuple[list[str], list[str]]:
-    """Return what makes the rows that are left, before and after those that somebody holds are switched."""
+    """Return what makes the remaining rows, before and after the locked ones are switched."""
     if not script.makes_rows:
         return [], []
     name, only_if = f"kanban_make_again_{number}", f"\\if :kanban_apart_{number}"

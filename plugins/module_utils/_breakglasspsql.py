@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``break-glass.sql`` as psql reads it: the statements of ``_breakglass``, in order, with words for a person who is
-awake at three in the morning. It holds no password and no timestamp, so a second preflight writes the same file."""
+awake at three in the morning. It contains no password and no timestamp, so a second preflight writes the same file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LEFT_ALONE = "Left alone, because it or what is on it is another role's:"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the script says about the systems besides the database.
+    """What the script says about systems other than the database.
 
     :param block_key: the Redis key of the write block; None leaves the block out.
     :param redis_hosts: how Redis is reached from each of its hosts, as ``block_lines`` takes it.
@@ -84,7 +84,7 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
 
 
 def _comment(*lines: str) -> str:
-    """Return a comment; a name from a catalog that holds a line break must not end it."""
+    """Return a comment; a name from a catalog with a line break must not end it."""
     return "\n".join(f"-- {flat(line)}".rstrip() for line in lines)
 
 
@@ -231,7 +231,7 @@ def _off_held(cursor: Cursor, script: Script, number: int) -> list[str]:
 
 
 def _count(cursor: Cursor, scripts: Sequence[Script]) -> list[str]:
-    """Show what holds now; anything that is still on ends the script with an error."""
+    """Show the result; anything that is still on ends the script with an error."""
     parts = [say("What holds"), "SET lock_timeout = '1s';"]
     for script in scripts:
         name = cursor.filled(identifier(script.target.table.schema, script.target.table.name), {})

@@ -91,7 +91,7 @@ class Play:
 
 @dataclass
 class RunRecord:
-    """One run. ``left_out`` counts steps beyond ``MOST_STEPS``; ``reading`` says whether the journal holds.
+    """One run. ``left_out`` counts steps beyond ``MOST_STEPS``; ``reading`` says whether the journal is intact.
 
     Without a ``file`` it has no journal, and is made from a ledger's events (``_chronicleledger``). ``from_ledger``
     counts the last of its steps, which its journal lacks.

@@ -63,7 +63,7 @@ def is_stop(step: Step) -> bool:
 
 
 def approvals(runs: Sequence[RunRecord]) -> list[dict[str, str]]:
-    """Return what was done because somebody had approved it: ``at``, ``what``, ``approved_by`` and ``operator``."""
+    """Return what was done with an approval: ``at``, ``what``, ``approved_by`` and ``operator``."""
     return [
         {
             "at": step.at[:19],

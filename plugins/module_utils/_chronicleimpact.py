@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whom an incident affected: companies, users, errors, before the stop and after it. Pure: no Ansible, no driver.
 
-A look after the stop sees what the stop has already cured, so it tells the outcome and not what the impact was.
+A reading after the stop sees what the stop has already cured: the outcome, not the impact.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Header:
 
 @dataclass
 class Script:
-    """A script that is read once. What it says besides rows is in its fields when ``blocks`` has come to its end.
+    """A script that is read once. Everything but the rows is in its fields when ``blocks`` has come to its end.
 
     ``inserts``: (schema, table) of rows that are written as INSERT; ``truncated``: it ends within rows; ``complete``:
     it has the line with which pg_dump ends; ``cluster``: it is from pg_dumpall, with several databases. ``created``:

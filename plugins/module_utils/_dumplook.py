@@ -27,7 +27,7 @@ _WHOLE_TIMEOUT = 170000
 
 @dataclass(frozen=True)
 class Leaf:
-    """A relation that holds rows; ``bytes`` is its heap with TOAST."""
+    """A relation with rows; ``bytes`` is its heap with TOAST."""
 
     oid: int
     schema: str
@@ -181,7 +181,7 @@ def _leaves(cursor: Cursor, tables: Sequence[Table]) -> tuple[list[Asked], Kanba
 
 @contextmanager
 def blockers_named(watcher: Watcher, session: Session) -> Iterator[None]:
-    """Turn a lock timeout on ``session`` inside the block into an error that says who holds the lock."""
+    """Turn a lock timeout on ``session`` inside the block into an error that names the session with the lock."""
     with watcher.watching(session.wire_pid) as seen:
         try:
             yield
@@ -190,7 +190,7 @@ def blockers_named(watcher: Watcher, session: Session) -> Iterator[None]:
 
 
 def lock_error(what: str, blockers: Sequence[Blocker], stderr: str = "") -> KanbanError:
-    """Return the error for a lock that could not be had; ``blockers`` are the sessions that were seen in the way."""
+    """Return the error for a lock that was not granted; ``blockers`` are the sessions that blocked it."""
     who = ", ".join(f"{blocker.pid} ({blocker.application_name or 'unnamed'})" for blocker in blockers[:5])
     return KanbanError(
         "lock_timeout",

@@ -127,7 +127,7 @@ class _Guard:
             self.see()
 
     def see(self) -> None:
-        """Remember who is in the way now; a look that fails must not end a dump that works."""
+        """Record the blocking sessions; a query that fails must not end a dump that works."""
         try:
             found = blockers_of(self._keeper, self._name, self._shot.pid)
         except ServerError:

@@ -96,7 +96,7 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def parse_manifest(text: bytes, path: Path) -> Manifest:
-    """Return what a manifest's file holds, known to be whole; raises KanbanError (``manifest_broken``)."""
+    """Return the content of a manifest's file, known to be whole; raises KanbanError (``manifest_broken``)."""
     try:
         content = json.loads(text.decode("utf-8"))
     except ValueError as error:

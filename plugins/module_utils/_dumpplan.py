@@ -217,7 +217,7 @@ def parse_contents(listing: bytes) -> Contents:
 
 
 def match_contents(contents: Contents, leaves: Mapping[int, str], files: Sequence[str]) -> dict[int, str]:
-    """Return the file of each leaf (by oid) if the archive holds the rows of exactly these; raises KanbanError.
+    """Return the file of each leaf (by oid) if the archive has the rows of exactly these; raises KanbanError.
 
     :param leaves: oid and name of each relation whose rows were requested.
     :param files: names of the files of the archive.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Collection, Dict, NamedTuple, Optional, Tuple
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._driver import missing_driver
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._nolog import harmless, told, without
 
@@ -17,10 +18,9 @@ Work = Callable[[], Outcome]
 
 
 class Driver(NamedTuple):
-    """A library that a module requires, what for, and why it could not be loaded (None if it was)."""
+    """A library that a module requires, and why it could not be loaded (None if it was)."""
 
     name: str
-    reason: str
     error: ImportError | None
 
 
@@ -43,12 +43,9 @@ def params_of(module: AnsibleModule, names: Collection[str], unlogged: Collectio
 
 def run(module: AnsibleModule, work: Work, driver: Driver | None = None) -> None:
     """Do the work and end the module; this is the only place where it fails."""
-    if driver and driver.error is not None:
-        module.fail_json(
-            msg=missing_required_lib(driver.name, reason=f"{driver.reason}; bootstrap.yml installs it"),
-            exception=str(driver.error),
-        )
     try:
+        if driver and driver.error is not None:
+            raise missing_driver(driver.name, driver.error)
         result, error = work()
     except KanbanError as failure:
         result, error = {"changed": False}, failure

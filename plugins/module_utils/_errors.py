@@ -23,7 +23,7 @@ class KanbanError(Exception):
     """
 
     def __init__(self, code: str, what: str, why: str, todo: str, **details: object) -> None:
-        super().__init__(f"{what} {why} {todo}")
+        super().__init__(" ".join(part for part in (what, why, todo) if part))
         self.code = code
         self.what = what
         self.why = why

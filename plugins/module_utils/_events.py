@@ -57,7 +57,7 @@ def break_of(event: Event, stored: str, place: int, previous: str) -> str:
 
 
 def broken_links(events: Sequence[tuple[Event, str]]) -> list[str]:
-    """Return where the chains are broken, as ``run/seq: why``; empty when every chain holds.
+    """Return where the chains are broken, as ``run/seq: why``; empty when every chain is intact.
 
     :param events: each event with its stored hash, in any order.
     """

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writing one collection of evidence: files, what is missing and why, and the index last. Neither Ansible nor a driver.
 
-Parts run one after the other in a thread. When the time is over, the thread is abandoned, whatever it waits for, and
+Parts run in order in a thread. When the time is over, the thread is abandoned, whatever it waits for, and
 the index is written with what there is.
 """
 

@@ -74,7 +74,7 @@ class Collection:
 
     @property
     def useful(self) -> bool:
-        """True when it was finished and holds something."""
+        """True when it was finished and is not empty."""
         return bool(self.index.get("files"))
 
     @property

@@ -150,7 +150,7 @@ def _priors(name: str, failover: Mapping[str, Any]) -> list[str]:
 
 
 def standby_lines(name: str, answer: Answer) -> list[str]:
-    """Return which standbys have the kill by now, if there are any: one without it would bring the flag back."""
+    """Return which standbys have the kill, if there are any: one without it would bring the flag back."""
     rows = answer.get("standbys") or []
     if not rows:
         return []

@@ -160,7 +160,7 @@ class Switch:
         shown(self.result, "terminated", terminated)
 
     def _latch_at_once(self) -> None:
-        """Raise the latch if nobody is in its way, so that what the count finds off does not come back on."""
+        """Raise the latch if no session blocks it, so that what the count finds off does not come back on."""
         try:
             if self._joined:
                 self._latch = raise_latch(self._place.session(), self._place.target, self.incident, TURN_SECONDS)

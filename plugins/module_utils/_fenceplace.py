@@ -73,7 +73,7 @@ class FenceRequest:
 
 @dataclass
 class FencePlace:
-    """A database, what its catalog holds for the request, and what went wrong so far.
+    """A database, its catalog's entries for the request, and what went wrong so far.
 
     ``blocked``: per table, who held it at the end of its last turn.
     """

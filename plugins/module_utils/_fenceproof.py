@@ -36,7 +36,7 @@ Tried = Mapping[Any, str]
 
 
 def judge(found: Found, tried: Tried | None, problems: Mapping[str, KanbanError], draining: bool) -> Verdict:
-    """Return what holds for a table whose fence was to be raised.
+    """Return the verdict on a table whose fence was to be raised.
 
     :param tried: (relation's oid, operation) -> ``refused``, ``passed`` or what else the server said; None if no
         canary was sent.

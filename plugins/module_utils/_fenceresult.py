@@ -22,7 +22,7 @@ SHOWN = 100  # Entries that a result carries per list.
 def described(
     place: FencePlace, verdicts: Mapping[str, Verdict], draining: Sequence[Holder], end: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return what holds, per table and overall, who may still write, and where the recovery point counts from."""
+    """Return the result, per table and overall, who may still write, and where the recovery point counts from."""
     names = place.view.names()
     fences = list({fence.name: fence for found in place.view.found for fence in found.fences}.values())
     raised = [fence for fence in fences if fence.raised]

@@ -69,7 +69,7 @@ class Asked:
 
 
 def scope_from(state: Mapping[str, Any]) -> Scope:
-    """Return the scope that a fence's state holds."""
+    """Return the scope in a fence's state."""
     return Scope(
         tuple(state.get("operations", ())), tuple(state.get("columns", ())), bool(state.get("when_changed", False))
     )

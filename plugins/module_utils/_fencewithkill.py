@@ -35,7 +35,7 @@ def raise_with_kill(login: Login, request: Request, kill: Mapping[str, Any], ela
 
 
 def _raised(login: Login, request: Request, kill: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what ``write_fence`` would, and whether it holds; None if no answer could be had."""
+    """Return what ``write_fence`` would, and whether it is proven; None without an answer."""
     asked = request.fence or {}
     # Ansible might convert a value of another type for that module; its own task finds out.
     if not isinstance(asked.get("tables"), list):

@@ -52,7 +52,8 @@ def wanted(given: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def with_room(there: Collection[str], given: Sequence[Mapping[str, str]]) -> tuple[list[Mapping[str, str]], list[str]]:
-    """Return the files that an incident has room for besides those already there, and the names of the others."""
+    """Return the files that an incident has room for in addition to those already there, and the names of the
+    others."""
     room = {True: MOST, False: MOST_OTHERS}
     for name in there:
         room[is_journal(name)] -= 1
@@ -68,7 +69,8 @@ def with_room(there: Collection[str], given: Sequence[Mapping[str, str]]) -> tup
 
 
 def bounded(name: str, text: str, longest: int = LONGEST) -> str | None:
-    """Return a file as it can be kept: a journal up to a line's end, where its chain still holds; None if it cannot."""
+    """Return a file as it can be kept: a journal up to a line's end, where its chain is still intact; None if it
+    cannot."""
     if len(text) <= longest:
         return text
     return text[: text.rfind("\n", 0, longest) + 1] or None if is_journal(name) else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``feature_flag`` does besides switching: an undo, whole or in stages, and a pause. A kill does without it."""
+"""What ``feature_flag`` does apart from switching: an undo, whole or in stages, and a pause. A kill does without it."""
 
 from __future__ import annotations
 

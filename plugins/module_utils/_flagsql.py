@@ -76,7 +76,7 @@ class Target:
 
 
 class Statements:
-    """The statements of one target; ``params`` holds every value, ``format`` puts the names in."""
+    """The statements of one target; ``params`` has every value, ``format`` puts the names in."""
 
     def __init__(self, target: Target, as_jsonb: bool = False, bare: bool = False) -> None:
         """Build the fragments; ``as_jsonb`` casts a json or text column, ``bare`` names no type of the column."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process that was forked to work beside its module: it holds nothing that anybody waits for."""
+"""A process that was forked to work beside its module: it keeps nothing open that others wait for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def give_way(niceness: int) -> None:
 
 
 def let_go(*kept: int) -> None:
-    """Close every inherited descriptor but these: SSH, sudo and Ansible wait for any process that holds their pipes.
+    """Close every inherited descriptor but these: SSH, sudo and Ansible wait for any process with their pipes open.
 
     The module's connections are closed in this process only: nothing is sent on them.
     """

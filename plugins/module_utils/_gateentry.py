@@ -16,6 +16,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _gatetries as tries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._driver import missing_driver
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gate import judge
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatesample import (
@@ -155,7 +156,7 @@ def _judged(login: Login, request: Request, samples: Sequence[Mapping[str, Any]]
 def _ledger(login: Login, request: Request) -> Iterator[tuple[Cursor, str]]:
     """Yield a transaction in which this gate is ours, and the incident's own name; raises KanbanError."""
     if IMPORT_ERROR is not None:
-        raise ServerError("no_driver", "psycopg2 is not there.", "The ledger cannot be reached.", "Run bootstrap.yml.")
+        raise missing_driver("psycopg2", IMPORT_ERROR)
     with closing(Session(login, APPLICATION, ledger.LEDGER_SECONDS)) as session:
         facts = look_at_ledger(session, request.environment)
         if facts.server.in_recovery and request.skip_replica:

@@ -9,6 +9,7 @@ from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._driver import missing_driver
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._gatevalue import NoSample, number
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
@@ -28,7 +29,7 @@ def figure(login: Login, skip_replica: bool, query: str, seconds: float) -> floa
     :param skip_replica: whether a replica gives none (code ``replica``), because its primary is asked.
     """
     if IMPORT_ERROR is not None:
-        raise NoSample("no_driver", "psycopg2 is not there; bootstrap.yml installs it")
+        raise NoSample("no_driver", str(missing_driver("psycopg2", IMPORT_ERROR)))
     with closing(Session(login, APPLICATION, seconds)) as session, session.transaction(
         seconds, lock_seconds=min(1.0, seconds), mode="READ ONLY"
     ) as cursor:

@@ -74,7 +74,7 @@ def sample_from(given: Any) -> dict[str, Any]:
 
 
 def storable(data: Any) -> Any:
-    """Return data whose every number PostgreSQL's jsonb gives back as it was.
+    """Return data whose every number PostgreSQL's jsonb returns unchanged.
 
     A large float would come back as an integer, and the event's hash would no longer match.
     """
@@ -124,7 +124,7 @@ def moment_of(before: Sequence[Try], known: int, since: float, interval: float, 
 
 
 def moment_again(before: Sequence[Try], known: int) -> Moment:
-    """Return where the newest of these tries stands, which somebody else made of the same samples."""
+    """Return where the newest of these tries stands, which another run made of the same samples."""
     last, earlier = before[-1], before[-2:-1]
     watched = float(earlier[0]["seconds"]) if earlier else 0.0
     resumed = not known and bool(earlier)
@@ -217,7 +217,7 @@ def bounded(tries: Sequence[Try]) -> list[Try]:
 
 
 def tries_from(history: Any) -> list[Try]:
-    """Return the tries that a caller gives back; raises BadInput for anything else."""
+    """Return the tries that a caller passes; raises BadInput for anything else."""
     try:
         return [
             {
@@ -239,6 +239,6 @@ def tries_from(history: Any) -> list[Try]:
 
 
 def _known(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sample that was judged before: besides its counters and line it has a value, or the reason for none."""
+    """Return a sample that was judged before: with counters, line and a value, or the reason for none."""
     raw = {name: sample[name] for name in ("raw", "line") if isinstance(sample.get(name), Mapping)}
     return {**sample_from({**sample, "raw": None}), **raw}

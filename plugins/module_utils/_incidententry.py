@@ -50,7 +50,7 @@ class IncidentRequest:
 
     @property
     def is_guarded(self) -> bool:
-        """Whether it is refused if somebody has stopped it since, which takes a look at who writes under it."""
+        """Whether it is refused after a later stop, for which the writers under it are read."""
         return self.switched_off is not None and (self.state == "closed" or self.latch is not None)
 
 
@@ -136,7 +136,7 @@ def _latch_left(session: Session, request: IncidentRequest, incident_id: str) ->
 
 
 def _look_again(session: Session, request: IncidentRequest, incident_id: str) -> None:
-    """Raise KanbanError if somebody stopped it while its latch was lowered, which may then be theirs."""
+    """Raise KanbanError if it was stopped again while its latch was lowered, which may then be the new stop's."""
     if request.state == "closed" or request.switched_off is None:
         return  # A closed incident's latch is another's from the moment of its closing on.
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:

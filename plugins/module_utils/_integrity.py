@@ -193,7 +193,7 @@ def rows_of(check: Check, relations: Relations) -> Rows:
 
 
 def _about(cursor: Cursor, error: KanbanError, relations: Relations, seconds: float) -> str:
-    """Return what else is known about a check that ran out of time: how long it had, or who holds the table."""
+    """Return what else is known about a check that ran out of time: how long it had, or who locks the table."""
     if error.code == "statement_timeout":
         return f"It had {seconds:g} s at most."
     if error.code != "lock_timeout" or cursor.is_lost:

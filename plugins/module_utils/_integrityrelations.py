@@ -170,7 +170,7 @@ class Relations:
         return when if nobody_knows else sql.SQL(queries.LATEST).format(moment=when)
 
     def moment(self, column: Column, check: Check) -> sql.Composable:
-        """Return a time of ``t`` with its zone; raises BadInput for a column that holds no times."""
+        """Return a time of ``t`` with its zone; raises BadInput for a column without times."""
         if column.kind == "timestamptz":
             return of_t(column.name)
         if column.kind not in ("timestamp", "date"):

@@ -4,7 +4,7 @@
 """What a result says beyond single figures, for the journal: rows by table, checks, metrics. Pure.
 
 Only names that the profile gives (tables, checks, metrics) with numbers and words of ours; a name that is not plain is
-left out with its figures. Nothing that somebody wrote into the database.
+left out with its figures. Nothing that people wrote into the database.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Details = Dict[str, Any]
 
 
 def details(module: str, result: Mapping[str, Any]) -> Details:
-    """Return what is kept of a module's result besides its figures; empty for most modules.
+    """Return what is kept of a module's result apart from its figures; empty for most modules.
 
     :param module: its short name, for instance ``integrity_repair``.
     """

@@ -59,7 +59,7 @@ def read_journals(path: str, seconds: float) -> dict[str, Any]:
 
 
 def _records(root: Path) -> list[dict[str, Any]]:
-    """Return what has people's names in it besides journals, by directory."""
+    """Return what has people's names in it apart from journals, by directory."""
     found = []
     try:
         for folder in sorted(root.iterdir()):

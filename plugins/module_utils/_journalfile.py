@@ -58,7 +58,7 @@ class JournalFile:
         self._size += written
 
     def close(self) -> None:
-        """Close the file; raises FileNotFoundError if somebody has removed it meanwhile."""
+        """Close the file; raises FileNotFoundError if it was removed meanwhile."""
         try:
             links = os.fstat(self._handle).st_nlink
         finally:

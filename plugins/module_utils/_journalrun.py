@@ -5,7 +5,7 @@
 
 A ledger says which incident it is: a run whose id was made by the controller joins the incident that is open. If no
 ledger answers, it is the id by which the run was named, as soon as something was tried under it. A run without an
-incident (a look of triage while none is open) leaves nothing. Nothing here raises OSError.
+incident (a triage while none is open) leaves nothing. Nothing here raises OSError.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class Recorder:
 
     @staticmethod
     def _of_result(task: Task, data: dict[str, Any]) -> None:
-        """Add what a result says besides its figures: tries, the error's code, the incident in the ledger."""
+        """Add what a result says apart from its figures: tries, the error's code, the incident in the ledger."""
         attempts = task.result.get("attempts")
         if isinstance(attempts, int) and not isinstance(attempts, bool):
             data["attempts"] = attempts

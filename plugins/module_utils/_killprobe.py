@@ -66,6 +66,13 @@ def wish_from(params: Mapping[str, Any], reading: Reading) -> Wish:
             "It has to be known which processes there are.",
             "Give urls, one for each process, or url where they share a port.",
         )
+    if params["urls"] and (params["processes"] or len(params["urls"])) != len(params["urls"]):
+        raise BadInput(
+            "whom_to_ask",
+            f"urls has {len(params['urls'])} addresses, and there are {params['processes']} processes.",
+            "A process without an address of its own could still serve V2.",
+            "Name each one's address (kanban_app_process_urls), or correct their number (kanban_app_processes).",
+        )
     urls = [_http.base(url, "One of urls") for url in params["urls"] or []]
     if len(set(urls)) < len(urls) or len(urls) > MOST_URLS:
         raise BadInput(
@@ -165,7 +172,7 @@ class Probe:
                     self._changed.notify_all()
                 # The questions about several tenants are asked one right after the other.
                 if question == self._wish.reading.questions[-1]:
-                    self._wait(pause * share)
+                    self._wait(min(_LOOK_SECONDS, pause) if self._watched.at_once(number) else pause * share)
             pause = min(slowest, pause * GROWTH)
 
     def _wait(self, pause: float) -> None:

@@ -18,6 +18,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killreadin
 
 # Between the moment when the last process turned and the look that confirms it.
 CONFIRM_SECONDS = 0.4
+# How often one process must answer in a row at a URL of its own: two that take turns there do so once in 2,000 times.
+SAME_LOOKS = 12
 # A process that has fallen silent counts as gone once others have answered for so long, and for so many turns each.
 GONE_SECONDS, GONE_TURNS = 1.0, 8
 # If the number of processes is unknown: how long no new one may appear.
@@ -46,19 +48,27 @@ class Process:
     silent: int = 0
     serves: str = UNKNOWN
     why: str | None = "it was not asked"
+    same: int = 0
+    """Answers in a row by this process id."""
+    several: bool = False
+    """Whether a process id came back after another had answered: a restarted process never does."""
+    _earlier: set[int] = field(default_factory=set)
     _since: dict[str | None, float] = field(default_factory=dict)
     _last: dict[str | None, float] = field(default_factory=dict)
 
     def see(self, look: Look) -> None:
-        """Record a look; anything but V1 voids what is known of V1 for that question, a new process all of it."""
+        """Record a reading; anything but V1 voids what is known of V1 for that question, a new process all of it."""
         said = look.said
         self.tries += 1
         self.silent = 0
         self.asked = max(self.asked, look.asked)
         if said.pid is not None and said.pid != self.pid:
             self.restarts += self.pid is not None
-            self.pid = said.pid
+            self.several = self.several or said.pid in self._earlier
+            self._earlier.add(said.pid)
+            self.pid, self.same = said.pid, 0
             self._since.clear()
+        self.same += 1
         if said.serves == V1:
             self._since.setdefault(look.question, look.at)
             self._last[look.question] = max(look.asked, self._last.get(look.question, 0.0))
@@ -89,7 +99,8 @@ class Process:
         if serves == V1 and not proven:
             serves, why = UNKNOWN, "it served V1, and did not say so a second time"
         if self.restarts and not proven:
-            why = f"{why}; its process id changed {self.restarts} times: behind one URL there may be several processes"
+            several = "there are" if self.several else "there may be"
+            why = f"{why}; its process id changed {self.restarts} times: behind one URL {several} several processes"
         return {
             "url": self.url,
             "pid": self.pid,
@@ -102,7 +113,7 @@ class Process:
 
 
 def moment_of(processes: Sequence[Process]) -> float:
-    """Return the moment from which a look confirms: a little after the last of them turned."""
+    """Return the moment from which a reading confirms: a little after the last of them turned."""
     return max((one.turned_at for one in processes if one.turned_at is not None), default=0.0) + CONFIRM_SECONDS
 
 
@@ -113,7 +124,7 @@ class Apart:
         self.processes = [Process(url, questions) for url in urls]
 
     def see(self, number: int, look: Look) -> None:
-        """Record a look at the process behind the URL of this number."""
+        """Record a reading of the process behind the URL of this number."""
         self.processes[number].see(look)
 
     def next_question(self, number: int) -> str | None:
@@ -129,7 +140,13 @@ class Apart:
     def proven(self) -> list[Process]:
         """Return the processes that are proven, judged by the last of those that turned."""
         moment = moment_of(self.processes)
-        return [process for process in self.processes if process.confirmed(moment)]
+        alone = [one for one in self.processes if not one.several and (one.pid is None or one.same >= SAME_LOOKS)]
+        return [process for process in alone if process.confirmed(moment)]
+
+    def at_once(self, number: int) -> bool:
+        """Return whether it serves V1, and further answers are to show that no other process does at its URL."""
+        process = self.processes[number]
+        return process.turned_at is not None and process.pid is not None and process.same < SAME_LOOKS
 
     def done(self, _now: float) -> bool:
         """Return whether there is nothing left to find out."""
@@ -167,7 +184,7 @@ class Shared:
         return [process for _pid, process in sorted(self._seen.items()) if not self._gone(process)]
 
     def see(self, _number: int, look: Look) -> None:
-        """Record a look, no matter which process answered."""
+        """Record a reading, no matter which process answered."""
         if look.said.pid is None:
             self._nameless.see(look)
             return
@@ -187,6 +204,10 @@ class Shared:
         """Return the moment from which looks confirm, None while too few have turned."""
         turned = [process for process in self._seen.values() if process.turned_at is not None]
         return moment_of(turned) if turned and len(turned) >= (self.count or len(self._seen)) else None
+
+    def at_once(self, _number: int) -> bool:
+        """Return False: many ask a shared port already."""
+        return False
 
     def proven(self) -> list[Process]:
         """Return the processes that are proven, judged by the last of those that turned."""

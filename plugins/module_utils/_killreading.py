@@ -158,7 +158,7 @@ def reading_from(params: Mapping[str, Any]) -> Reading:
 
 
 def spread(tenants: Sequence[str], most: int) -> list[str]:
-    """Return at most so many of the tenants, each once: the first, the last, and some evenly spread in between."""
+    """Return at most ``most`` of the tenants, each once: the first, the last, and some evenly spread in between."""
     each = list(dict.fromkeys(tenants))
     if len(each) <= most:
         return each

@@ -52,7 +52,7 @@ class FilesRequest:
 
 
 def files_of(request: FilesRequest, check_mode: bool, command: Command) -> dict[str, Any]:
-    """Lay down what is missing, or take away what the record names; raises KanbanError.
+    """Make what is missing, or remove what the record names; raises KanbanError.
 
     Return ``left`` (lines about what was left alone), ``packages`` (those that can be removed) and ``diff``.
     """
@@ -64,8 +64,8 @@ def files_of(request: FilesRequest, check_mode: bool, command: Command) -> dict[
         raise KanbanError(
             "not_laid_down",
             f"{error.filename or request.record}: {error.strerror or error}.",
-            "What bootstrap.yml makes on this host is not complete, or not all of it was taken away.",
-            "Look what is in that place; fix it, and type the same again.",
+            "What bootstrap.yml makes on this host is not complete, or not all of it was removed.",
+            "Look what is in that place, fix it, and run the same command again.",
         ) from None
 
 

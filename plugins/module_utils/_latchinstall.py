@@ -65,7 +65,7 @@ def lacks_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
 
 
 def is_of_another_version(cursor: Cursor, target: Target) -> bool:
-    """Return whether any function of the dormant latch is missing, or is not to the letter what is installed now."""
+    """Return whether any function of the dormant latch is missing, or is not exactly what is installed now."""
     names = names_of(target)
     bodies = _dormant_bodies(cursor, target, names)
     wanted = {

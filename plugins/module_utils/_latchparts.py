@@ -124,7 +124,7 @@ def _create_trigger(cursor: Cursor, target: Target, trigger: str, function: str,
 
 
 def replace_body(cursor: Cursor, function: str, body: str, incident_id: str) -> None:
-    """Make or replace the latch's function, and name the incident that holds it; raises ServerError."""
+    """Make or replace the latch's function, and name its incident; raises ServerError."""
     statement = sql.SQL(queries.CREATE_FUNCTION).format(function=identifier(function), body=sql.SQL("%(body)s"))
     cursor.run(statement, {"body": body})
     _name_holder(cursor, function, incident_id)

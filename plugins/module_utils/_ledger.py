@@ -214,7 +214,7 @@ def read_events(cursor: Cursor, incident_id: str, limit: int) -> list[tuple[Even
 
 
 def count_kills(cursor: Cursor) -> int:
-    """Return how many kills this ledger has recorded over all incidents: if it grows, somebody stopped the feature."""
+    """Return how many kills this ledger has recorded over all incidents: if it grows, the feature was stopped."""
     return int(cursor.row(queries.KILLS, {})[0])
 
 
@@ -239,7 +239,7 @@ def add_alias(cursor: Cursor, alias: str, incident_id: str) -> bool:
 
 
 def read_lease(cursor: Cursor, name: str) -> dict[str, Any] | None:
-    """Return who holds a lease, since when and for how much longer; None if nobody does."""
+    """Return a lease's holder, since when and for how much longer; None without one."""
     found = cursor.rows(queries.LEASE, {"name": name})
     if not found:
         return None
@@ -279,7 +279,7 @@ def take_lease(cursor: Cursor, name: str, who: Who, seconds: float, by_force: bo
 
 
 def renew_lease(cursor: Cursor, name: str, run_id: str, seconds: float) -> dict[str, Any]:
-    """Renew a lease that this run holds, an expired one too; return whether it is ``held``, and ``why`` it is not."""
+    """Renew this run's lease, an expired one too; return whether it is ``held``, and ``why`` it is not."""
     cursor.run(queries.RENEW_LEASE, {"name": name, "run": run_id, "seconds": seconds})
     if cursor.rowcount > 0:
         return {"held": True, "why": ""}
@@ -289,6 +289,6 @@ def renew_lease(cursor: Cursor, name: str, run_id: str, seconds: float) -> dict[
 
 
 def drop_lease(cursor: Cursor, name: str, run_id: str) -> bool:
-    """Give the lease back if this run holds it; return whether it did."""
+    """Release the lease if it is this run's; return whether it was."""
     cursor.run(queries.DROP_LEASE, {"name": name, "run": run_id})
     return cursor.rowcount > 0

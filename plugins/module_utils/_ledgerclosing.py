@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How an incident is closed, and opened again by a kill that had joined it before it was closed.
 
-A batch of a kill holds a share lock on its incident's row until it commits, by the foreign key of what it records.
+A batch of a kill keeps a share lock on its incident's row until it commits, by the foreign key of what it records.
 Closing that relies on an earlier look locks the whole row first: a batch is either committed by then, and counted, or
 it waits and then finds the incident closed.
 """
@@ -60,12 +60,12 @@ def close_incident(cursor: Cursor, incident_id: str, operator: str | None, known
 
 
 def lock_incident(cursor: Cursor, incident_id: str) -> None:
-    """Lock the incident's row until the transaction ends; raises Timeout if somebody is writing under it."""
+    """Lock the incident's row until the transaction ends; raises Timeout if a run is writing under it."""
     cursor.run(queries.LOCK_INCIDENT, {"incident": incident_id})
 
 
 def refuse_if_stopped(cursor: Cursor, incident_id: str, known: int, what: str) -> None:
-    """Raise KanbanError if an incident has switched off more tenants than somebody knew.
+    """Raise KanbanError if an incident has switched off more tenants than the caller knew.
 
     :param what: what is not done, or has to be looked at; the message begins with it.
     """
@@ -99,12 +99,12 @@ def refuse_while_at_work(lease: Mapping[str, Any] | None, incident_id: str, run_
 
 
 def is_closed(cursor: Cursor, incident_id: str) -> bool:
-    """Return whether an incident is closed by now: asked after a batch was recorded, which waits for any closing."""
+    """Return whether an incident is closed: asked after a batch was recorded, which waits for any closing."""
     return bool(cursor.row(queries.IS_CLOSED, {"incident": incident_id})[0])
 
 
 def reopen_incident(cursor: Cursor, incident_id: str) -> str:
-    """Open an incident again that was closed while somebody killed under it; return the message about it.
+    """Open an incident again that was closed during a kill; return the message about it.
 
     Raises only if the connection is lost: this must not hold up a kill.
     """

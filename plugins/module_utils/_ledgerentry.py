@@ -245,7 +245,7 @@ def _drop(session: Session, check: Callable[[Cursor], None] | None) -> None:
 
 
 def _refuse_open(cursor: Cursor) -> None:
-    """Refuse while somebody needs the ledger; raises BadInput."""
+    """Refuse while an open incident needs the ledger; raises BadInput."""
     if not ledger.ledger_state(cursor).usable:
         return  # Somebody else has removed it meanwhile.
     names = [row["incident_id"] for row in ledger.list_incidents(cursor, only_open=True)]

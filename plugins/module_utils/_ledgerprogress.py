@@ -55,6 +55,6 @@ def read_failovers(cursor: Cursor, incident_id: str) -> list[dict[str, Any]]:
 
 
 def read_last_timeline(cursor: Cursor, incident_id: str) -> tuple[str | None, bool]:
-    """Return the timeline on which an incident last did something, and whether anybody has the feature back by now."""
+    """Return the timeline on which an incident last did something, and whether anybody has the feature again."""
     timeline, returned = cursor.row(failover.LAST_TIMELINE, {"incident": incident_id})
     return timeline, returned

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a look at the ledger found, and what is said of one that somebody else made. Pure: asks no server."""
+"""What a reading of the ledger found, and the messages about one that another role made. Pure: asks no server."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Host:
 
     @property
     def gone(self) -> bool:
-        """Whether the last look got no answer: then nobody knows whether it still holds."""
+        """Whether the last reading got no answer: then it is unknown whether the stop is still in effect."""
         return bool(self.still) and "database" not in self.still and not self.still.get("skipped")
 
     @property
@@ -234,7 +234,7 @@ def unsaved_lines(host: Host) -> list[str]:
 
 
 def notes(host: Host) -> list[str]:
-    """Return what a reader must know about one database besides its figures."""
+    """Return what a reader must know about one database apart from its figures."""
     found: list[str] = []
     last = host.last
     if last.get("failed") and "enabled_after" in last:

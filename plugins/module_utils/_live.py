@@ -97,7 +97,7 @@ class Live:
 
     @property
     def incident(self) -> str:
-        """The incident as known by now: from a ledger, else as the run has named it; empty without one."""
+        """The incident as known so far: from a ledger, else as the run has named it; empty without one."""
         return self._incident or self._named
 
     def first(self) -> list[Line]:
@@ -160,7 +160,7 @@ class Live:
         return self._under_heading(at, [Line(_STAY if self._playbook == "rehearse" else _CLOSE, GOOD)])
 
     def ended(self, step: Step) -> list[Line]:
-        """Take in a step's end on a host, and return the lines that are due by now."""
+        """Take in a step's end on a host, and return the lines that are due."""
         began = self.running.ended(step.host, step.task)
         lines = self._introduce(step.result) if step.ours and step.result else []
         job, module = (step.host, str(step.result.get("ansible_job_id"))), step.module

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Words for the live view on what looks, mends and returns: checks, plans, backups, metrics, incidents. Pure."""
+"""Words for the live view on reading, repairing and re-enabling: checks, plans, backups, metrics, incidents. Pure."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def smoke_said(result: Result, _plan: bool) -> str:
 
 
 def pm2_said(result: Result, _plan: bool) -> str:
-    """Return the outcome of a look at processes and logs."""
+    """Return the outcome of reading processes and logs."""
     if "online" not in result:
         return ""
     wrong, recent = len(rows_of(result.get("problems"))), result.get("error_lines_recent")
@@ -147,12 +147,12 @@ def preflight_said(result: Result, _plan: bool) -> str:
 
 
 def redis_stats_said(result: Result, _plan: bool) -> str:
-    """Return the outcome of a look at Redis."""
+    """Return the outcome of reading Redis."""
     return f"answers in {number(result.get('ping_ms'), 1)} ms"
 
 
 def slow_said(result: Result, _plan: bool) -> str:
-    """Return the outcome of a look at slow statements."""
+    """Return the outcome of reading slow statements."""
     waiting = len(rows_of(result.get("waiting")))
     return f"{number(result.get('running_count'))} run or sit idle for long, {waiting:,} wait for a lock"
 

@@ -42,7 +42,7 @@ class Row:
 
 MATRIX: Mapping[str, Row] = {
     "most": Row(
-        "so many tenants are affected, at the ranking or after the watch, that the limit is reached (plan: 50 %)",
+        "the share of affected tenants reaches the limit, at the ranking or after the watch (plan: 50 %)",
         "escalate",
         "too many tenants are affected for switching some off",
     ),

@@ -55,7 +55,7 @@ Services = Mapping[str, Any]
 @dataclass(frozen=True)
 class Request:
     """What the module was asked for. ``services``: the configured ones, by the first word of their routes; ``known``:
-    documents of a ledger, including messages that another controller sent; ``words``: what people have written by now;
+    documents of a ledger, including messages that another controller sent; ``words``: what people have written so far;
     ``bad_routes``: what was given as a route and is none.
     """
 
@@ -167,7 +167,7 @@ def _deliver(outbox: Outbox, request: Request, deadline: Deadline) -> None:
 
 
 class _Way:
-    """One route: its messages go out one after the other, so that nobody reads the end before the beginning."""
+    """One route: its messages go out in order, so that nobody reads the end before the beginning."""
 
     def __init__(self, outbox: Outbox, request: Request, name: str, deadline: Deadline) -> None:
         self._outbox, self._request, self._name, self._deadline = outbox, request, name, deadline

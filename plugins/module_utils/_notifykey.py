@@ -4,7 +4,7 @@
 """The key of a message, so that it is sent once. Pure.
 
 The same command that finds the same state again has the same keys. A state other than the one that was sent last has
-another key, even if it held before; so does another stop: one that switched somebody off, or refused writes after
+another key, even if it was sent earlier; so does another stop: one that switched tenants off, or refused writes after
 the end was reported.
 """
 

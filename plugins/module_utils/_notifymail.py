@@ -52,7 +52,7 @@ class Mail:
         self._lists: Mapping[str, Sequence[str]] = options.get("lists") or {}
 
     def reaches(self, route: Route) -> bool:
-        """Return whether there is a server, and somebody on the list."""
+        """Return whether there is a server, and the list is not empty."""
         return bool(self._host and self._from and self._lists.get(route.target))
 
     def send(self, message: Message, route: Route, seconds: float) -> str:

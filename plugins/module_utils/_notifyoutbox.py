@@ -35,7 +35,7 @@ LOCK_SECONDS = 10.0
 
 
 class Outbox:
-    """Messages of one incident. Methods that write raise OSError, and KanbanError if another process holds it."""
+    """Messages of one incident. Methods that write raise OSError, and KanbanError if another process has locked it."""
 
     def __init__(self, incident: Path, seconds: float = LOCK_SECONDS) -> None:
         """Take the incident's directory, and how long to wait for another process that writes."""

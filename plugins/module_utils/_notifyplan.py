@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which messages are due at a point of a run, to whom each goes, and the figures that only messages have. Pure.
 
-The profile's map ``kanban_notify_routes`` says who is told what, by scenario and kind. Keys of messages are made in
+The profile's map ``kanban_notify_routes`` has the routes by scenario and kind. Keys of messages are made in
 ``_notifykey.py``.
 """
 
@@ -128,7 +128,7 @@ def _those_who_heard(
 
 
 def ending_of(verdict: Mapping[str, Any], what: str, scenario: str, stops: bool = True, goes_on: bool = False) -> str:
-    """Return what is told at the end of a run: resolved, update or return; empty if there is nothing to tell.
+    """Return the message at the end of a run: resolved, update or return; empty if there is none.
 
     :param verdict: of the last screen: ``failed``, ``validated``.
     :param what: contain or restore.
@@ -250,7 +250,7 @@ def about_of(summary: Mapping[str, Any], scenario: str, verdict: str, step: str)
 
 
 def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any]:
-    """Return ``on_now``, how many have it by now, and ``of``, how many had it; null if that is not known."""
+    """Return ``on_now``, how many have it now, and ``of``, how many had it; null if that is not known."""
     last = {str(row.get("host")): row for row in stages}.values()
     on = [row["on_after"] for row in last if row.get("on_after") is not None]
     had = [row["had_it"] for row in last if row.get("had_it") is not None]
@@ -261,7 +261,7 @@ def _returned(stages: Sequence[Mapping[str, Any]], had_it: Any) -> dict[str, Any
 
 
 def _normalised(had_it: Any, affected: Any) -> float | None:
-    """Return the part of those who had V2 that a look after the stop found well; null if nobody looked."""
+    """Return the part of those who had V2 that had no errors after the stop; null if that was not measured."""
     numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in (had_it, affected))
     return max(0.0, 1 - affected / had_it) if numbers and had_it else None
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Parts of a scenario besides the flag and the fence: write block, evidence, dump. Pure: neither Ansible nor a driver.
+"""Parts of a scenario apart from flag and fence: write block, evidence, dump. Pure: neither Ansible nor a driver.
 
 A part is judged from the answers of its hosts. It ``holds`` only when every host that should have answered did, and
 none of them says otherwise.
@@ -16,8 +16,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers im
     expected,
     latest,
     together,
+    why_and_todo,
     why_line,
-    why_not,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, warnings_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisreply import ACT_ON_MASTER
@@ -38,7 +38,8 @@ RECOVER = "recover"
 class Part:
     """``kind``: contain (writes are refused), select (some are switched), preserve, release, or nothing to be done.
 
-    ``good``: what a headline says when it holds; ``bad``: what fails and where; ``next``: what is left to do.
+    ``good``: what a headline says when it holds; ``bad``: what fails and where; ``next``: what is left to do;
+    ``began``: whether any host refuses something for this incident.
     """
 
     kind: str
@@ -46,11 +47,12 @@ class Part:
     bad: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     next: list[str] = field(default_factory=list)
+    began: bool = False
 
     def as_result(self) -> dict[str, Any]:
         """Return it as the filters hand it on."""
         made = {"kind": self.kind, "holds": not self.bad, "good": self.good, "bad": self.bad, "lines": self.lines}
-        return {**made, "next": self.next} if self.next else made
+        return {**made, **({"next": self.next} if self.next else {}), **({"began": True} if self.began else {})}
 
 
 def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
@@ -65,7 +67,7 @@ def block_lost(read_back: Answer, held: Sequence[Answer]) -> bool:
 
 
 def _not_missed(rows: Sequence[tuple[str, Answer, Answer]]) -> dict[str, str]:
-    """Return the masters that are silent by now and need not answer, each with why: the new leader holds the block.
+    """Return the silent masters that need not answer, each with why: the new leader has the block.
 
     That is a former replica, or the one that the Sentinels name to another host that asks them.
     """
@@ -121,6 +123,7 @@ def block_part(
             part.lines.append(f"{name}: write block NOT ACCOUNTED FOR: {_why_no_block(before, answer)}")
         else:
             held.add(server.get("cluster"))
+            part.began = part.began or answer.get("owner") in known_as
             part.lines.append(_block_line(name, answer, known_as))
     unknown = [name for name, answer in together(names, answers) if not answer.get("server") and name not in led]
     for name, cluster in replicas:
@@ -139,8 +142,7 @@ def _why_no_block(first: Answer, answer: Answer) -> str:
         if first.get("held") or not first.get("failed"):
             return "it is gone; who released it may have known why"
         answer = first  # It was never held here: a later look that finds none does not say why.
-    todo = (answer.get("error") or {}).get("todo")
-    return f"{why_not(answer)} {one_line(todo)}" if todo else why_not(answer)
+    return why_and_todo(answer)
 
 
 def _block_line(name: str, answer: Answer, known_as: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ def fence_part(
             part.bad.append(f"the fence on {name} is not known to be up")
             part.lines.append(why_line(f"{name}: fence NOT ACCOUNTED FOR", answer))
             continue
+        part.began = part.began or status in RAISED
         if plan and not answer.get("failed"):
             would = "would be raised on" if answer.get("changed") else "is up on"
             tables = ", ".join(one_line(table["name"]) for table in answer.get("tables", []))

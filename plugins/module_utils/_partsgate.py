@@ -46,7 +46,7 @@ def gate_metrics(metrics: Mapping[str, Any], where: Sequence[str], names: Sequen
 
 
 def gate_unmeasured(metrics: Mapping[str, Any], thresholds: Mapping[str, Any], names: Sequence[str] = ()) -> list[str]:
-    """Return the names that have a threshold, or are meant, but no source: they are reported, never passed over.
+    """Return the names that have a threshold, or are meant, but no source: they are reported, never skipped.
 
     An unknown word for whom to ask (``apps``) is not a source.
     """

@@ -4,7 +4,7 @@
 """Parts that ask the application itself: proof of kill, walk, health. Pure: neither Ansible nor a driver.
 
 A part ``holds`` only when every application host answered and none says otherwise; a host that could not be asked is
-named, never passed over.
+named, never skipped.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _not_asked(name: str, answer: Answer, known: Answer) -> Iterator[str]:
 
 
 def _beside(name: str, answer: Answer, known: Answer) -> Iterator[str]:
-    """Yield what pm2 lists besides the application's processes, or that it could not be asked."""
+    """Yield what pm2 lists apart from the application's processes, or that it could not be asked."""
     if known and "processes" not in known:
         yield f"{name}: whether these are all of its processes is not known: {why_not(known)}"
     _living, others = _listed(answer, known)
@@ -255,7 +255,7 @@ def health_part(
 
 
 def _nobody(part: Part, names: Sequence[str], group: str | Sequence[str], bad: str) -> bool:
-    """Return whether there are no hosts, and note in the part whether that is on purpose or must be mended."""
+    """Return whether there are no hosts, and note in the part whether that is on purpose or must be fixed."""
     if group == NO_GROUP:
         part.kind, part.good = NOTHING, "the application was not asked (there are no application hosts)"
     elif not names:

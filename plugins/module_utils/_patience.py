@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Transactions that are tried again until a deadline, with a look at who is in the way."""
+"""Transactions that are tried again until a deadline, and the sessions that block them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Patience:
         self.reconnects = 0
 
     def asking(self, ask: Callable[[Cursor], Any]) -> Any:
-        """Read, retrying until the deadline if something holds the table or the connection breaks."""
+        """Read, retrying until the deadline if the table is locked or the connection breaks."""
         watch = False
         while True:
             try:
@@ -90,7 +90,7 @@ class Patience:
     def transact(
         self, work: Callable[[Cursor], Any], *, turn: float = TURN_SECONDS, watch: bool = False, reading: bool = False
     ) -> Any:
-        """Run one transaction; if it is watched and times out, ``seen`` has who was in the way."""
+        """Run one transaction; if it is watched and times out, ``seen`` has the blocking sessions."""
         seconds = VERIFY_SECONDS if reading else self._deadline.slice(10.0, 1.0)
         mode, settings = ("READ ONLY", None) if reading else ("READ WRITE", self._settings)
         seen: dict[int | str, Blocker] = {}

@@ -24,7 +24,7 @@ class Pause:
     """One pause of one flag in one database; ``result`` is the module's."""
 
     def __init__(self, place: Place, request: Request) -> None:
-        """Raise BadInput for a pause of some tenants: there is one latch per flag, and it holds for all of them."""
+        """Raise BadInput for a pause of some tenants: there is one latch per flag, for all of them."""
         if request.tenants is not None:
             raise BadInput(
                 "pause_of_some",

@@ -90,7 +90,7 @@ class Pm2:
         return _run(command, environment, seconds)
 
     def _listens(self) -> bool:
-        """Return whether pm2 will find its daemon: by the socket, because its pid may be another process's by now."""
+        """Return whether pm2 will find its daemon: by the socket, because its pid may now be another process's."""
         if self.daemon is None:
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The keeper of a scratch instance: a process in a session of its own that makes it and removes it.
 
-It holds one end of a pipe whose other end only the module has. However the module ends, the pipe closes; then the
+It has one end of a pipe whose other end only the module has. However the module ends, the pipe closes; then the
 keeper ends all that it started and removes the directory. Needs neither Ansible nor a driver.
 """
 

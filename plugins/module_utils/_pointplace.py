@@ -133,7 +133,7 @@ def remove(directory: Path) -> None:
 
 
 def _is_dead(text: bytes) -> bool:
-    """Return whether a marker is ours and its process has ended, by its start: the id may be another's by now."""
+    """Return whether a marker is ours and its process has ended, by its start: the id may now be another's."""
     try:
         marker = json.loads(text)
         if marker["what"] != _WHAT:

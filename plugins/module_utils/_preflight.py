@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A look ahead on one database: everything that a scenario will need, seen or planned, nothing run or changed.
+"""Preflight of one database: everything that a scenario will need, seen or planned, nothing run or changed.
 
 Every transaction here is READ ONLY: the server itself refuses what would change anything.
 """
@@ -113,7 +113,7 @@ class Look:
     result: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Look at everything; a look that fails becomes a check that says so, and the others go on."""
+        """Run all checks; one that fails to run is reported as such, and the others continue."""
         if self.server.in_recovery:
             self.checks.append(checks.replica_check())
             self._tools()

@@ -50,7 +50,7 @@ def flag_statements(cursor: Cursor, target: Target) -> list[str]:
 
 
 def foretell(cursor: Cursor, target: Target, tenants: Sequence[str] | None) -> dict[str, Any]:
-    """Return how many tenants there are, how many are on, how long a kill would take, and what is in its way now."""
+    """Return how many tenants there are, how many are on, how long a kill would take, and what blocks it now."""
     scope = Scope()
     if tenants is not None:
         scope = Scope.tenants(sorted(set(known_tenants(cursor, target, tenants).values())))

@@ -5,33 +5,17 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import Collection, Iterable, Sequence
+from typing import Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._misspelt import misspelt_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighthosts import Item, Seen
 
-_PREFIX = "kanban_"
-# How alike, from 0 to 1, two names must be, without the prefix that all share. One letter too few or too many scores
-# higher; a team's own names mostly score lower.
-_ALIKE = 0.85
 
-
-def misspelt_items(given: Iterable[str], known: Collection[str]) -> list[Item]:
-    """Return the variables that are not the profile's but look like one of its own.
-
-    :param given: every name that an inventory or ``-e`` sets; ``known``: the profile's.
-    """
-    names = [name[len(_PREFIX) :] for name in known if name.startswith(_PREFIX)]
-    found = []
-    for name in sorted(set(given) - set(known)):
-        meant = get_close_matches(name[len(_PREFIX) :], names, 1, _ALIKE) if name.startswith(_PREFIX) else []
-        if meant:
-            what = f"{one_line(name)} is no variable of the profile; {_PREFIX}{meant[0]} is."
-            why = "Nothing reads it, so what it was to say does not hold."
-            todo = "Correct the name, where the inventory or -e has it."
-            found.append(Item("variables", "", False, False, what, why, todo))
-    return found
+def misspelt_items(found: Mapping[str, str]) -> list[Item]:
+    """Return an item for each variable that nothing reads, as ``misspelt`` found them."""
+    todo = "Correct the name, where the inventory or -e has it, or add it to kanban_other_variables if it is your own."
+    return [Item("variables", "", False, False, line, "", todo) for line in misspelt_lines(found)]
 
 
 def wrong_items(hosts: Sequence[Seen]) -> list[Item]:

@@ -223,7 +223,7 @@ class _Reader:
         return (parts[1] if len(parts) > 1 and parts[0] in names else parts[0]), place
 
     def _past(self, place: int, depth: int, signs: Sequence[str]) -> int:
-        """Return the next place at this depth that holds one of the signs, or where the list ends."""
+        """Return the next place at this depth with one of the signs, or where the list ends."""
         while True:
             token = self._at(place)
             if token is _NOTHING or token.depth < depth:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What other roles could have run with rights that are not theirs, as checks. Pure: neither Ansible nor a driver.
 
-The scenarios work all the same, so none of it keeps a place from being ready.
+The scenarios still work, so none of it keeps a place from being ready.
 """
 
 from __future__ import annotations

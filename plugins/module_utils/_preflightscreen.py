@@ -100,7 +100,7 @@ def preflight(
     controller: Mapping[str, Any] | None = None,
     backups: float = 0.0,
     history: Mapping[str, Any] | None = None,
-    variables: Mapping[str, Any] | None = None,
+    misspelt: Mapping[str, str] | None = None,
     forks: int = 0,
     hosts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def preflight(
     :param controller: what the controller's own figures gave.
     :param backups: how old, in seconds, the data of the newest backup may be; 0 skips backups.
     :param history: ``answer`` of ``incident_history`` and what else ``history_items`` takes; None skips it.
-    :param variables: names that are ``given``, and those that the profile has (``known``); None skips them.
+    :param misspelt: variables that nothing reads, each with the one that is like it; None if nobody looked.
     :param forks: to how many hosts this Ansible talks at once; 0 skips it.
     :param hosts: ``patterns`` (the variables that name hosts, with their values), Ansible's ``groups``, and why the
         break-glass scripts could not be written (``not_written``, empty if they were). None skips it.
@@ -152,7 +152,7 @@ def preflight(
     found += _forks({host.name for tier in ("db", "redis") for host in tiers.get(tier, [])}, forks)
     found += _contacts(contacts)
     found += history_items(**history) if history is not None else []
-    found += misspelt_items(**variables) if variables is not None else []
+    found += misspelt_items(misspelt or {})
     items = sorted(
         found, key=lambda item: (item.ok is None, not item.must, _ORDER.get(item.name, len(_ORDER)), item.host)
     )

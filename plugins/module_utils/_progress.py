@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far a repair or a restore is. Pure: neither Ansible nor a driver.
 
-The work goes through steps, a step through checks or tables, one after the other, and rows, if they are counted.
+The work goes through steps, a step through checks or tables in order, and rows, if they are counted.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Item = TypeVar("Item")
 
 
 def nobody(_told: Told) -> None:
-    """Ignore what is told."""
+    """Ignore the progress."""
 
 
 class Progress:
-    """How far the work is by now; each change is told at once, rows now and then."""
+    """How far the work is; each change is reported at once, rows now and then."""
 
     def __init__(self, tell: Callable[[Told], None] = nobody, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the function that is told of progress; it may neither wait nor raise."""
+        """Take the function that receives the progress; it may neither wait nor raise."""
         self._tell, self._clock = tell, clock
         self._now: dict[str, Any] = {}
         self._told_at = clock()
@@ -68,7 +68,7 @@ class Progress:
             self._say()
 
     def bytes(self, so_far: int) -> None:
-        """Say how many bytes are there by now."""
+        """Report how many bytes are there so far."""
         self._now["bytes"] = so_far
         self._say()
 

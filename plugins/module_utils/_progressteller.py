@@ -4,7 +4,7 @@
 """Telling the ledger how far the work is, beside the work, which neither waits for that nor fails because of it.
 
 The work is one transaction, of which nobody sees anything before its end. So a separate process writes, on a session of
-its own. It is told through a pipe that never makes the work wait, and it ends with the work, however that ends. Work
+its own. It reads a pipe that never makes the work wait, and it ends with the work, however that ends. Work
 that is done at once opens no such session.
 """
 
@@ -38,7 +38,7 @@ _PIECE_BYTES = 65536
 
 @dataclass(frozen=True)
 class Turn:
-    """Whose progress it is: the lease ``work`` under ``turn``, and the lease that the ``run`` holds beside it."""
+    """Whose progress it is: the lease ``work`` under ``turn``, and the lease of the ``run`` beside it."""
 
     work: str
     turn: str

@@ -94,7 +94,8 @@ def _look(look: Look) -> dict[str, Any]:
 
 
 def _beside_frozen(look: Look, frozen: dict[str, Any]) -> dict[str, Any]:
-    """Return the frozen list with its present errors, and a ranking of now beside it; the list holds without both."""
+    """Return the frozen list with its present errors, and a ranking of now beside it; the list is valid without
+    both."""
     listed = [tenant["tenant"] for tenant in frozen["tenants"]]
     now: dict[str, Any] | None = None
     gone: list[str] = []

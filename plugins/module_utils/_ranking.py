@@ -160,7 +160,7 @@ def as_tenants(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def freeze(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the event holds: the list and the figures beside it."""
+    """Return the event's content: the list and the figures beside it."""
     return {"tenants": list(result["tenants"]), **{name: result[name] for name in FIGURES}}
 
 

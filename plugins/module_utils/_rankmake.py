@@ -170,7 +170,7 @@ class Look:
         return found, names or []
 
     def _explain(self, cursor: Cursor, ranking: Ranking, values: dict[str, Any], found: dict[str, Any]) -> None:
-        """Add how the planner reads the errors; nothing is run. A ranking holds without it."""
+        """Add how the planner reads the errors; nothing is run. A ranking is valid without it."""
         statement = sql.SQL(queries.EXPLAIN) + ranking.rank(self.request.tenants is not None)
         values = {**values, "more_than": self.request.more_than, "top": self.request.limit}
         found["plan"] = None

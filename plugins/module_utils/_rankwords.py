@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a reader of a ranking must know besides its figures, and its lines for a screen. Pure: no Ansible, no driver."""
+"""What a reader of a ranking must know beyond its figures, and its lines for a screen. Pure: no Ansible, no driver."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fence says about writes: since when it holds, and what transactions and counters show of the time since."""
+"""What the fence says about writes: since when it is up, and what transactions and counters show of the time since."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Counters:
 
     @property
     def compared(self) -> tuple[Any, ...]:
-        """What is compared of them: deletions, because people at work add to the others all the time."""
+        """What is compared of them: deletions, because users add to the others all the time."""
         return self.reset, self.timeline, sorted((oid, deleted) for oid, (*_more, deleted) in self.rows.items())
 
 
@@ -66,7 +66,7 @@ def look_at(point: Point, found: Found, names: Sequence[str], taken: str) -> Map
 
 
 def _in_the_way(found: Found, ours: Sequence[Fence], names: Sequence[str], taken: str) -> str | None:
-    """Return why nothing can be said about a table; None if nothing is in the way."""
+    """Return why nothing can be said about a table; None if nothing prevents it."""
     end, passed = noted_end(ours) if ours else {}, replicated(found)
     holders = ", ".join(sorted({fence.holder or "" for fence in found.raised}))
     raised = max((fence.raised_epoch or 0 for fence in ours), default=0)

@@ -4,7 +4,7 @@
 """The edge to Redis: a session in which nothing can wait forever, and typed errors.
 
 The driver's own retries are off and its timeouts bound single reads only, so every exchange also has a moment at which
-we stop waiting: a silent name server, or a peer that sends a byte a second, holds up nobody.
+we stop waiting: a silent name server, or a peer that sends a byte a second, delays nobody.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ending imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redis import IMPORT_ERROR, Login
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._redisserver import parse_address
 
-REDIS = Driver("redis", "to reach Redis", IMPORT_ERROR)
+REDIS = Driver("redis", IMPORT_ERROR)
 
 
 def redis_spec() -> dict[str, Any]:

@@ -1,14 +1,19 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a rehearsal may begin: the right place, at rest, and nobody at work. Pure: neither Ansible nor a driver."""
+"""Whether a rehearsal may begin: the right place, at rest, and no other run. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_and_todo,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import RAISED
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
@@ -191,7 +196,7 @@ def _about(name: str, info: Answer) -> list[str]:
 
 
 def _alive(name: Any, events: Answer, limit: float) -> list[str]:
-    """Return why the rehearsal may still be at work, by its last entry and the same server's clock.
+    """Return why the rehearsal may still be running, by its last entry and the same server's clock.
 
     If these are not known, it is not known to be dead, and could still be using what would be put back.
     """
@@ -266,7 +271,7 @@ def _data(data: Answer, wanted: str) -> list[str]:
     """
     not_here = (data.get("error") or {}).get("code") in _NOT_HERE
     if "planted" not in data and (wanted != "scenario1" or not_here):
-        return [f"{why_not(data).rstrip('.')}. {one_line((data.get('error') or {}).get('todo', ''))}".strip()]
+        return [why_and_todo(data)]
     if wanted == "scenario2" and not data.get("rows"):
         whys = "; ".join(one_line(row["why"]) for row in data["planted"])
         return [f"no error could be planted ({whys}), so scenario 2 would find nobody to switch off."]

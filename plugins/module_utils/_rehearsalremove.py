@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking away the rows that a rehearsal planted: only those, and nothing that refers to them."""
+"""Removing the rows that a rehearsal planted: only those, and nothing that refers to them."""
 
 from __future__ import annotations
 

@@ -1,14 +1,19 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether writes may be given back, and whether they stay so. Pure: neither Ansible nor a driver."""
+"""Whether writes may be released, and whether they stay released. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_and_todo,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._approver import override_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged
@@ -125,7 +130,7 @@ def release_outcome(
     check_mode: bool = False,
     kept: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return whether what was given back has to be refused again (``raise``), and ``why``.
+    """Return whether released writes have to be refused again (``raise``), and ``why``.
 
     Also ``tested``, whether somebody moved a card and saw it moved; ``stopped``, whether it was stopped meanwhile;
     ``unknown``, where that is not known; ``kept``, lines about where writes could not be given back; ``never``, whether
@@ -175,8 +180,7 @@ def _never_lowered(fence: Answer) -> bool:
 def _kept_line(one: Mapping[str, Any], never: bool) -> str:
     answer = one["answer"]
     what = "the fence was never lowered there" if never else "writes could not be given back"
-    todo = one_line(answer.get("error", {}).get("todo", ""))
-    return paged(f"{one_line(one['host'])}: {what}: {why_not(answer)} {todo}".rstrip(), answer)
+    return paged(f"{one_line(one['host'])}: {what}: {why_and_todo(answer)}", answer)
 
 
 def _passed(answers: Sequence[Answer]) -> tuple[bool, str]:

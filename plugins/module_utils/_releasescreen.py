@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The last screen of release.yml: what holds, what does not, what to type. Pure: neither Ansible nor a driver."""
+"""The last screen of release.yml: what worked, what failed, what to type. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _look_again(planner: Planner, checks: Sequence[Check]) -> list[str]:
 
 
 def _emptied(planner: Planner, checks: Sequence[Check]) -> dict[str, int]:
-    """Return how many more rows a check may find with nothing in a column, because that is how others are mended.
+    """Return how many more rows a check may find with nothing in a column, because that is how others are repaired.
 
     A ticket whose lane is another company's has none afterwards, and another check looks for tickets without a lane.
     If that check decides, its count still may not grow.

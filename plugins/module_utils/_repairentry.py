@@ -4,7 +4,7 @@
 """What ``integrity_repair`` does, from a login and a request to a result.
 
 A whole repair is one REPEATABLE READ transaction, so that the plan, the quarantine, the change and the checks
-afterwards see one snapshot plus what this transaction did itself. A row that somebody else has changed since is a
+afterwards see one snapshot plus what this transaction did itself. A row that another session has changed since is a
 server error and never overwritten, and so is a row that a cascade would take along but the plan did not see. READ
 COMMITTED would follow such rows to their newest version, which nobody approved.
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What quarantine holds of one table, and how its rows are named in SQL and in results."""
+"""What quarantine has of one table, and how its rows are named in SQL and in results."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Kept(InSchema):
         return {"repair": repair, "place": self.place, "most": SHOWN, "table": self.oid, "relation": self.oid}
 
     def conflict(self, why: str, names: Sequence[str]) -> dict[str, Any]:
-        """Return a row that is in the way, as results show it; ``names`` are the values that ``shown`` gave."""
+        """Return a conflicting row, as results show it; ``names`` are the values that ``shown`` gave."""
         return {"table": str(self), "why": why, "key": dict(zip(self.key or _LIES, names))}
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lease of repairs and restores: one run at a time, and one module of that run at a time.
 
-The recovery lease belongs to a run, which may hold it across several modules. A working module also holds a second
-lease, its turn, because two hosts of a run may lead to one database. The turn records how far the work is. It names the
+The recovery lease belongs to a run, which may hold it across several modules. A working module also has a second lease,
+its turn, because two hosts of a run may lead to one database. The turn records how far the work is. It names the
 working session, so the turn of a killed module ends with its session, and another module of the run goes on at once.
 """
 

@@ -36,7 +36,8 @@ _ROWS_A_SECOND, _READ_A_SECOND = 10_000, 5_000_000
 
 @dataclass(frozen=True)
 class Repair:
-    """How a check is mended: ``delete``, ``set_null``, ``set_value``, ``renumber``, or ``none``: it is only judged."""
+    """How a check is repaired: ``delete``, ``set_null``, ``set_value``, ``renumber``, or ``none``: it is only
+    judged."""
 
     action: str = "none"
     value: str | None = None
@@ -44,7 +45,7 @@ class Repair:
 
 
 def repair_of(check: Mapping[str, Any]) -> Repair:
-    """Return how a check of the module's parameters is mended; raises BadInput if its options do not fit together."""
+    """Return how a check of the module's parameters is repaired; raises BadInput if its options do not fit together."""
     given = check.get("repair") or {}
     kind = check["kind"]
     action = given.get("action") or DEFAULT_ACTIONS.get(kind, "none")
@@ -88,7 +89,8 @@ class Part:
 
 @dataclass
 class Planned:
-    """One check: how it is mended, what it found. ``status``: as in ``integrity_info``; ``count``: None if unknown."""
+    """One check: how it is repaired, what it found. ``status``: as in ``integrity_info``; ``count``: None if
+    unknown."""
 
     name: str
     kind: str
@@ -276,7 +278,7 @@ def hash_error(given: str | None, present: str) -> KanbanError:
 def worse(
     before: Sequence[Planned], touched: bool, emptied: Mapping[str, int], informs: Collection[str] = ()
 ) -> list[str]:
-    """Return the reasons not to commit: a mended check beyond what it tolerates, or any other check that grew.
+    """Return the reasons not to commit: a repaired check beyond what it tolerates, or any other check that grew.
 
     :param emptied: by how much a check may grow because the plan itself empties what the check looks for.
     :param informs: the names of checks whose growth is no reason; ``grown`` tells of it.
@@ -290,7 +292,7 @@ def worse(
 
 
 def grown(before: Sequence[Planned], emptied: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return the checks that nothing mends and that count more than before: name, and both figures."""
+    """Return the checks without a repair that count more than before: name, and both figures."""
     return [
         (check.name, f"{check.name} counts {check.remaining} after {check.count}")
         for check in before

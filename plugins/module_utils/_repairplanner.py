@@ -48,7 +48,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass(frozen=True)
 class Touched(InSchema):
-    """A table of the plan; ``direct``: it holds rows of a check itself."""
+    """A table of the plan; ``direct``: it has rows of a check itself."""
 
     oid: int
     schema: str

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing the rows that a restore inserted: exactly those, and only if nothing depends on them by now."""
+"""Removing the rows that a restore inserted: exactly those, and only if nothing depends on them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bringing back exactly what a repair deleted and changed, or nothing of it if something else is there by now."""
+"""Bringing back exactly what a repair deleted and changed, or nothing of it if something else is in its place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 @dataclass
 class Undo:
-    """Undoes one repair in the caller's transaction. ``conflicts``: what is in the way; ``in_the_way``: how many."""
+    """Undoes one repair in the caller's transaction. ``conflicts``: rows that prevent it; ``in_the_way``: how many."""
 
     cursor: Cursor
     repair: int
@@ -39,7 +39,7 @@ class Undo:
     transactions: list[str] = field(default_factory=list)
 
     def look(self) -> None:
-        """Read what quarantine holds, and find what prevents bringing it back; raises KanbanError."""
+        """Read what is in quarantine, and find what prevents bringing it back; raises KanbanError."""
         for row in self.cursor.rows(queries.TABLES, {"repair": self.repair}):
             schema, table, columns = row[1:4]
             found = self.cursor.rows(quarantine.RELATION, {"schema": schema, "name": table})

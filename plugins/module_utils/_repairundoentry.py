@@ -26,7 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 
 def undo_repairs(work: Work, check_mode: bool) -> None:
-    """Bring back what the incident's repairs took away, newest first; raises KanbanError."""
+    """Bring back the rows that the incident's repairs removed, newest first; raises KanbanError."""
     work.result = {"undone": [], "tables": [], "conflicts": [], "conflicts_count": 0, "fenced": True, "refused": []}
     work.result["warnings"] = []
     if work.incident is None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files that we write and people edit: blocks between markers are renewed, people's changes are kept. Pure.
 
-A marker holds the hash of what was written between it and its end. A block that still has that hash was not changed
+A marker has the hash of what was written between it and its end. A block that still has that hash was not changed
 and is renewed. Ticking a box is not a change: it stays ticked, and later evidence is noted beside it.
 """
 

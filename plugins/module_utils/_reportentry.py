@@ -160,7 +160,7 @@ class _Writer:
         self._warnings = warnings
 
     def words(self, locale: str) -> None:
-        """Create the file for people's own words unless there is one, whatever it holds."""
+        """Create the file for people's own notes unless there is one, whatever its content."""
         path = self._directory / WORDS_FILE
         if self._check_mode:
             return

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which host was at work in which phase and when, run by run, in a number that can be drawn. Pure."""
+"""Which host was busy in which phase and when, run by run, in a number that can be drawn. Pure."""
 
 from __future__ import annotations
 

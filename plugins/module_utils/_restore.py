@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The exact undo: put prior values back batch by batch, leaving alone what somebody has changed since."""
+"""The exact undo: put prior values back batch by batch, leaving alone what was changed since."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class PriorSource:
 
     @classmethod
     def ledger(cls, incident_id: str, flag: str) -> PriorSource:
-        """Return the source of the priors that the ledger holds."""
+        """Return the source of the priors in the ledger."""
         return cls(ledger_queries.CHANGES, {"incident": incident_id, "flag": flag})
 
     @classmethod

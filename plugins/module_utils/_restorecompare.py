@@ -145,7 +145,7 @@ def _deleted(cursor: Cursor, table: Backed, kinds: Sequence[str], taken_at: str 
 
 
 def stays_away(cursor: Cursor, tables: Sequence[Backed], kinds: Sequence[str], look: Callable[[], None]) -> None:
-    """Mark rows that cannot come back: their parent is gone, or another row has a unique value of theirs by now.
+    """Mark rows that cannot come back: their parent is gone, or another row now has a unique value of theirs.
 
     Referenced tables come first, so that rows that belong to such a row stay away as well.
     """

@@ -84,7 +84,7 @@ def restore_tables(
 
 @dataclass
 class Restore:
-    """One restore: what is compared, and the plan. ``scratch`` holds what is needed only until the rows are loaded."""
+    """One restore: what is compared, and the plan. ``scratch`` has what is needed only until the rows are loaded."""
 
     work: Work
     request: RestoreRequest

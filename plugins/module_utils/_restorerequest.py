@@ -35,6 +35,6 @@ class RestoreRequest(Request):
         return [*self.inserted, *(["changed"] if self.changed == "restore" else [])]
 
     def essence(self) -> dict[str, Any]:
-        """Return what the plan's hash is made of besides rows. Not the source: the same rows are the same plan."""
+        """Return what the plan's hash is made of apart from rows. Not the source: the same rows are the same plan."""
         names = ("tables", "changed", "deleted", "skip_conflicts", "checks")
         return {name: getattr(self, name) for name in names}

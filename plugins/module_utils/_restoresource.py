@@ -197,7 +197,7 @@ def format_of(path: Path) -> str:
 
 
 def open_file(path: Path, pg_restore: str, encoding: str) -> Source:
-    """Return what a file of pg_dump holds, by its table of contents if it has one; raises KanbanError."""
+    """Return the content of a file of pg_dump, by its table of contents if it has one; raises KanbanError."""
     found = format_of(path)
     about = About("file", found, str(path), bytes=_size(path))
     if found in ("plain", "gzip"):

@@ -12,7 +12,12 @@ import time
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement import is_known
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_and_todo,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlines import earlier_lines
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
@@ -119,7 +124,7 @@ def _not_there(answers: Mapping[str, Mapping[str, Answer]], hosts: Sequence[str]
 def _ledger_refuses(name: str, answer: Answer, plan: Mapping[str, Any]) -> Iterator[str]:
     if "ledger" not in answer or answer.get("failed"):
         # If another run has the lease, this says which one, since when, and what to do.
-        yield f"{name}: {why_not(answer)} {one_line(answer.get('error', {}).get('todo', ''))}".rstrip()
+        yield f"{name}: {why_and_todo(answer)}"
         return
     if not answer["ledger"].get("usable") or not answer.get("known_as"):
         yield (

@@ -150,7 +150,7 @@ def _judged(bad: Sequence[str], lines: Sequence[str]) -> dict[str, Any]:
 
 
 def stage_stopped(renewals: Hosts, kills: Mapping[str, Any]) -> list[str]:
-    """Return why a stage must not stand, whatever was measured: somebody stopped it, or the ledger does not answer."""
+    """Return why a stage must not stay on, whatever was measured: a later stop, or a ledger that does not answer."""
     found = []
     for name, answer in renewals.items():
         if "kills" not in answer or answer.get("failed"):

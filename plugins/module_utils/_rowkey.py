@@ -30,7 +30,7 @@ class RowKey:
 
     @property
     def passing(self) -> list[str]:
-        """The columns besides the flag's that may change with any write."""
+        """The columns other than the flag's that may change with any write."""
         return [*self.computed, *[column.name for column in self.times]]
 
     @property

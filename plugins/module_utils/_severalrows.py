@@ -62,9 +62,9 @@ class SeveralRows:
         return dict(cursor.rows(statement, {**self._sql.params, **params}))
 
     def switch(self, cursor: Cursor, names: Sequence[str], enabled: bool, wait: bool) -> tuple[int, Change | None]:
-        """Switch tenants, of one that somebody holds what is free, or wait for it. Return how many, and their priors.
+        """Switch tenants; of a locked one, switch the free rows, or wait. Return how many, and their priors.
 
-        A prior is all rows of a tenant, those that are held as they are before whoever holds them commits.
+        A prior is all rows of a tenant, locked ones as they are before the locking session commits.
         """
         locked = self._lock(cursor, names, wait)
         found = dict(self._by_tenant(cursor, names))
@@ -185,5 +185,5 @@ def _are_as_left(rows: Sequence[Row], before: Sequence[str | None], mark: str) -
 
 
 def _list_text(texts: Iterable[str | None]) -> str:
-    """Return a list to the letter as jsonb shows it."""
+    """Return a list exactly as jsonb shows it."""
     return json.dumps(list(texts), ensure_ascii=False)

@@ -97,5 +97,5 @@ class Sessions:
 
 
 def _gone(pid: int) -> dict[str, Any]:
-    """Return a blocker that ended between the two looks, without a line to end it: its pid may be another's by now."""
+    """Return a blocker that ended between the two looks, without a line to end it: its pid may now be another's."""
     return {**Blocker(pid, None, None, None, None, None, None).as_result(), "to_end_it": None, "query": None}

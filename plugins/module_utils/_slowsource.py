@@ -188,7 +188,7 @@ def read_figures(session: Session, source: Source, words: Sequence[str], everywh
 def read_texts(
     session: Session, source: Source, keys: Sequence[Key], seconds: float
 ) -> dict[Key, dict[str, str | None]]:
-    """Return text, database and user of these statements, without those that are gone by now; raises ServerError."""
+    """Return text, database and user of these statements, without those that no longer exist; raises ServerError."""
     if not keys:
         return {}
     names = {name: identifier(str(source.names[name])) for name in ("user_id", "database_id", "queryid", "query")}

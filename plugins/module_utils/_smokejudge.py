@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether an answer is what a step expects, and what it saves from it. Pure: neither Ansible nor a driver.
 
-What is said about an answer never repeats its texts: at any path there may be a token or somebody's name. Numbers,
+What is said about an answer never repeats its texts: at any path there may be a token or a person's name. Numbers,
 true, false and null are shown, unless they are among the values that must not be.
 """
 

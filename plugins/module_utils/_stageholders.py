@@ -90,7 +90,7 @@ def _unspent(cursor: Cursor, place: Place, incident_id: str, tenants: Sequence[s
 
 
 def _changed(cursor: Cursor, target: Target, priors: Sequence[Prior]) -> Iterator[str]:
-    """Yield the tenants that an undo would leave alone, because somebody has changed their flag since."""
+    """Yield the tenants that an undo would leave alone, because their flag was changed since."""
     statements = Statements(target)
     rows = SeveralRows(statements)
     several, single, grown = apart(rows, cursor, priors)

@@ -65,7 +65,7 @@ def in_order(tenants: Iterable[str], first: str | None = None, numbers: bool = F
 
 
 def shares_from(given: Any) -> list[float]:
-    """Return ``kanban_stages`` as numbers; raises BadInput for what would leave somebody out."""
+    """Return ``kanban_stages`` as numbers; raises BadInput for what would leave a tenant out."""
     try:
         shares = [float(share) for share in given]
     except (TypeError, ValueError):

@@ -45,6 +45,17 @@ class Standing:
         return sum(host.switched for host in self.acted)
 
     @property
+    def joined(self) -> bool:
+        """Whether the incident was there before this run."""
+        return any(host.joined for host in self.acted)
+
+    @property
+    def uncounted(self) -> list[str]:
+        """The hosts of databases on which nobody knows who is on."""
+        failed = [host for host in self.acted if "enabled_after" not in host.last]
+        return [host.name for host in [*self.silent, *self.headless, *failed]]
+
+    @property
     def default_on(self) -> bool:
         """Whether the default of all tenants is on anywhere: tenants without their own row are in no count then."""
         return any(host.last.get("global_default") == "on" for host in self.acted)

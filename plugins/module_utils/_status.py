@@ -12,7 +12,12 @@ import json
 from datetime import datetime, timezone
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import headless, together, why_not
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import (
+    headless,
+    together,
+    why_and_todo,
+    why_not,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line
 
 SCHEMA = 1
@@ -68,7 +73,11 @@ def _lacking(host: str, part: str, why: str) -> dict[str, str]:
 
 def _why(answer: Answer) -> str:
     """Return why a host gave no answer; one without any was left out of the run."""
-    return why_not(answer) if answer else "It was not asked."
+    if not answer:
+        return "It was not asked."
+    # Of what is missing there, the line that installs it is all that helps.
+    missing = (answer.get("error") or {}).get("code") == "no_driver"
+    return why_and_todo(answer) if missing else why_not(answer)
 
 
 def _databases(names: Sequence[str], answers: Sequence[Answer]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:

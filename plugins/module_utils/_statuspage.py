@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A status page as it is: components, the incident that is ours, and what that incident remembers. Pure.
 
-The API documents ``metadata`` of an incident, an object of objects. It holds whose incident it is, what has been
-posted, and how components were before. It is sent in the same request as the words, so either both are there or
+The API documents ``metadata`` of an incident, an object of objects. It says whose incident it is, what has been posted,
+and how components were before. It is sent in the same request as the words, so either both are there or
 neither, whatever happens to the answer.
 """
 
@@ -27,7 +27,7 @@ class NotThePage(ValueError):
 
 @dataclass(frozen=True)
 class Component:
-    """One component; ``group``: it only holds others, and has no status of its own."""
+    """One component; ``group``: it only groups others, and has no status of its own."""
 
     id: str
     name: str

@@ -25,7 +25,7 @@ _TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
 def body_of(text: str) -> str:
-    """Return an update's words so that the page shows them to the letter; raises BadInput if they do not fit."""
+    """Return an update's words so that the page shows them exactly; raises BadInput if they do not fit."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = "".join("�" if _acts(letter) else letter for letter in lines)
     return _fitting("body", kept.strip().translate(_ENTITIES), MOST_BODY)

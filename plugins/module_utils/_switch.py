@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kill: switch a flag for every tenant, or some, within a deadline, whoever holds rows.
+"""The kill: switch a flag for every tenant, or some, within a deadline, even if rows are locked.
 
 First, one pass over the whole table, committed in batches, waits for no row. The rows that it skips are then waited
-for, tenant by tenant, in short turns until the deadline, while a second session watches who holds them. The latch, with
+for, tenant by tenant, in short turns until the deadline, while a second session watches who locks them. The latch, with
 which the pass would take twice as long, comes once nobody is on, and the last count after it.
 """
 
@@ -258,7 +258,8 @@ class Switcher:
         return self._in_batch(lambda cursor: self._rows.switch(cursor, scope, self._enabled, wait), turn, watch=wait)
 
     def _wait_in_line(self, scope: Scope, turn: float = TURN_SECONDS, several: bool = False) -> list[Blocker]:
-        """Wait for the rows of a scope as everybody does; return who was in the way, empty when they were switched."""
+        """Wait for the rows of a scope as everybody does; return the blocking sessions, empty when they were
+        switched."""
         try:
             if several:
                 self._switch_named(scope.params["tenants"], wait=True, turn=turn)

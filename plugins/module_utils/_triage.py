@@ -110,7 +110,7 @@ def _path_lines(path: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _nobody_has_it(outcome: str, facts: Facts) -> list[str]:
-    """Say if switching off would change nothing: somebody did it before, and the same line again leads nowhere."""
+    """Say if switching off would change nothing: it was done before, and the same line again leads nowhere."""
     affected = part(facts, "affected")
     if outcome not in ("scenario1", "scenario2") or not is_true(affected.get("known")) or number_of(affected.get("on")):
         return []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell from what each host answered what holds: counting, and the last screen. Pure: neither Ansible nor a driver."""
+"""The result, from each host's answer: counting, and the last screen. Pure: neither Ansible nor a driver."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._parts impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._standing import Standing, failover_part, stand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed import command_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._verdictnext import (
+    break_glass_lines,
     closing_lines,
     next_lines,
     stay_lines,
@@ -67,11 +68,12 @@ def verdict(
     on_blocked: Sequence[str] = (),
     earlier: Sequence[Sequence[Answer]] = (),
     rehearsed: bool = False,
+    break_glass: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what holds: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
+    """Return the result: ``verdict`` (contained, restored, degraded, failed), ``failed``, ``headline``, ``lines``.
 
-    Also ``contained``, whether all that contains holds, regardless of the rest; ``validated``, ``final``, ``seconds``,
-    and the ``objective`` that they count against.
+    Also ``contained``, whether all that contains succeeded, regardless of the rest; ``validated``, ``final``,
+    ``seconds``, and the ``objective`` that they count against.
 
     :param names: the hosts that should have answered; ``first`` and ``later`` are their answers in the same order.
     :param what: ``contain`` or ``restore``.
@@ -87,6 +89,7 @@ def verdict(
     :param named: whether certain tenants were named to be switched off, instead of all.
     :param on_blocked: ``kanban_on_blocked`` of the hosts. An unknown word does not prevent a stop.
     :param earlier: per host, answers of this run that those have replaced: only prior values are taken from them.
+    :param break_glass: by host, the line that switches its database off by psql alone.
     :param rehearsed: whether a rehearsal goes on after the last screen, and puts everything back.
     """
     # A host without an answer must be counted, so the names lead.
@@ -134,22 +137,26 @@ def verdict(
             lines.append("Next: ask who stopped it again, and why, before this is typed again: it would undo that too.")
         else:
             # What was decided comes before what is mended, and that before anything that goes on from here.
-            to_mend = [line for part in parts if not part["holds"] for line in part.get("next", [])]
+            by_psql = what == "contain" and not (named or check_mode)
+            to_mend = [
+                *break_glass_lines(standing.uncounted if by_psql else [], break_glass or {}, refused),
+                *(line for part in parts if not part["holds"] for line in part.get("next", [])),
+            ]
             # While somebody has the feature, or may have it, nothing goes on yet: writes given back would be Kanban's.
             goes_on = standing.whole or what != "contain"
             to_do = [line for part in parts if part["holds"] and goes_on for line in part.get("next", [])]
             decided = any(part["kind"] == DECIDE and not part["holds"] for part in parts)
-            undo = undo_of(one_line(incident_id), arguments)
             ends = next_lines(
                 word,
                 what,
-                undo,
+                undo_of(one_line(incident_id), arguments),
                 check_mode,
                 still_open,
                 refused,
+                standing.joined or standing.changed > 0 or any(part.get("began") for part in parts),
                 decided,
                 any(part["kind"] == RECOVER for part in parts),
-                any(host.joined for host in standing.acted),
+                standing.joined,
                 unsaved,
             )
             lines += [*to_mend, *ends, *to_do] if word in ("degraded", "failed") else [*to_do, *ends]
@@ -197,7 +204,7 @@ def _bad(parts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _good(standing: Standing, parts: Sequence[Mapping[str, Any]], check_mode: bool) -> str:
-    """Return what holds besides the flag, each once: several parts may say that there was nobody to ask."""
+    """Return what succeeded apart from the flag, each once: several parts may say that there was nobody to ask."""
     good = dict.fromkeys(part["good"] for part in parts if part["holds"] and part["good"])
     return f"Also: {', '.join(good)}." if good and standing.whole and not check_mode else ""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
@@ -12,6 +13,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._typed impo
 
 # Where nobody else could keep who had the flag.
 KEEP_OPEN = "Do NOT close this terminal before the lines after SAVE are saved."
+# Addresses that lead to the database only on its own host.
+_LOCAL = re.compile(r" -h (?:127\.|localhost\b|::1\b|'?/)")
 _MEND = "Next: mend what is named above and type the same command again; it goes on where this one stopped."
 
 
@@ -38,6 +41,27 @@ def stay_lines(unsaved: bool) -> list[str]:
     return [stay, *([KEEP_OPEN] if unsaved else [])]
 
 
+def break_glass_lines(names: Sequence[str], commands: Mapping[str, str], fences: bool) -> list[str]:
+    """Return what switches off, without Ansible, the databases on which this run could not.
+
+    :param commands: by host, what ``psql`` is to be called with, as preflight.yml wrote it down.
+    :param fences: whether writes are to be refused as well.
+    """
+    lines = []
+    for name in names:
+        command = commands.get(name)
+        if not command:
+            lines.append(f"{name}: no break-glass script on this controller; preflight.yml writes it.")
+            continue
+        here = _LOCAL.search(command) or " -h " not in command
+        where = f"on {name} itself, with the file copied there" if here else "where its database can be reached"
+        lines += [
+            f"Break-glass for {name}, with psql alone, {where}:",
+            f"{command}{'' if fences else ' -v no_fence=1'}",
+        ]
+    return lines
+
+
 def next_lines(
     word: str,
     what: str,
@@ -45,6 +69,7 @@ def next_lines(
     check_mode: bool,
     still_open: bool,
     refused: bool,
+    began: bool,
     decided: bool,
     corrupt: bool,
     joined: bool,
@@ -52,6 +77,8 @@ def next_lines(
 ) -> list[str]:
     """Return what is to be done next.
 
+    :param refused: whether writes are to be refused as well.
+    :param began: whether anything was switched off or refused in this incident, so that it can be undone.
     :param joined: whether the incident existed before this run, which may know little of what was found in it.
     :param unsaved: whether this screen alone says who had the flag.
     """
@@ -70,7 +97,7 @@ def next_lines(
     if word in ("degraded", "failed"):
         return [
             *([] if decided else [_MEND]),
-            *([f"If {this}:", undo] if misfire and (word == "degraded" or refused) else []),
+            *([f"If {this}:", undo] if misfire and began else []),
         ]
     if still_open:
         return [

@@ -21,7 +21,7 @@ WATCH_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Blocker:
-    """A session or prepared transaction that holds what we need; ``pid`` 0 and a ``gid`` for a prepared one."""
+    """A session or prepared transaction that blocks us; ``pid`` 0 and a ``gid`` for a prepared one."""
 
     pid: int
     application_name: str | None

@@ -18,8 +18,8 @@ description:
   - The rules of M(chatia.kanban_rollback.feature_flag) decide what counts as on; no value is cast.
   - If the ledger has a frozen list for O(incident_id), the module returns that list instead. The tenants that are
     shown, acted on and verified are then the same. A list is frozen by an event C(ranking frozen) of the incident
-    (M(chatia.kanban_rollback.incident)) that holds RV(freeze); the first such event counts while the incident is open.
-    Once any tenants of the incident are put back, that list is history, and the next one counts.
+    (M(chatia.kanban_rollback.incident)) that contains RV(freeze); the first such event counts while the incident is
+    open. Once any tenants of the incident are put back, that list is history, and the next one counts.
   - Reads only, takes no row locks, and works on replicas as well.
 options:
   error_logs:
@@ -84,7 +84,7 @@ options:
   frozen_age:
     description:
       - Seconds after which a frozen list is history and the tenants are ranked again. An incident may stay open for
-        weeks, and with O(incident_adopt=true) somebody who names no incident joins it.
+        weeks, and with O(incident_adopt=true) a run that names no incident joins it.
     type: float
     default: 86400
   since_switch:
@@ -259,7 +259,7 @@ unknown_count:
   type: int
 window:
   description:
-    - O(window); for a frozen list, the window that it was made with. The same holds for RV(more_than) and RV(top).
+    - O(window); for a frozen list, the window that it was made with. The same applies to RV(more_than) and RV(top).
   returned: success
   type: float
 more_than:
@@ -312,7 +312,7 @@ incident_id:
   returned: when RV(frozen=true)
   type: str
 freeze:
-  description: The list and its figures, as the event C(ranking frozen) holds them.
+  description: The list and its figures, as recorded in the event C(ranking frozen).
   returned: when ranked now
   type: dict
 index_missing:

@@ -105,8 +105,8 @@ options:
       - V(contents) reads whole dumps, newest first, up to the first that is usable. For V(dumps) it compares the
         checksums; for V(pg_dump) it unpacks all rows and discards them.
       - V(listing) reads what costs nothing, that is names and sizes, the table of contents, and the end. It does not
-        see a byte that changed in the middle of the rows. Packed plain scripts are read whole all the same. For other
-        plain scripts it is not known which tables they hold.
+        see a byte that changed in the middle of the rows. Packed plain scripts are still read whole. For other plain
+        scripts it is not known which tables they contain.
     type: str
     choices: [contents, listing]
     default: contents
@@ -228,7 +228,7 @@ newest:
       type: str
     as_of:
       description:
-        - The moment whose data it holds without any log, in UTC. For a dump, that is its snapshot, which is older than
+        - The moment whose data it has without any log, in UTC. For a dump, that is its snapshot, which is older than
           its end; for a physical backup, its end.
       type: str
     time_by:
@@ -297,8 +297,8 @@ newest_why:
   type: str
 recent:
   description:
-    - Whether RV(newest), without its log, holds data that is not older than O(max_age). Null without O(max_age); false
-      if there is no such backup, or its time is in the future.
+    - Whether RV(newest), without its log, has data that is not older than O(max_age). Null without O(max_age); false if
+      there is no such backup, or its time is in the future.
   returned: success
   type: bool
 furthest:
@@ -377,7 +377,7 @@ sources:
       description: Label of its newest usable backup; null if there is none.
       type: str
     newest_as_of:
-      description: The moment whose data that backup holds, in UTC.
+      description: The moment whose data is in that backup, in UTC.
       type: str
     refused:
       description: Up to 20 of its backups that are not usable, newest first, each with C(label) and C(why_not).

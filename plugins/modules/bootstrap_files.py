@@ -72,7 +72,7 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Lay down a page
+- name: Install a page
   chatia.kanban_rollback.bootstrap_files:
     record: /var/lib/kanban_rollback.bootstrap
     directories:
@@ -81,7 +81,7 @@ EXAMPLES = r"""
       /opt/chatia/runbooks/triage.md: "{{ lookup('ansible.builtin.template', 'runbooks/triage.md.j2') }}"
   become: true
 
-- name: Take it away again
+- name: Remove it again
   chatia.kanban_rollback.bootstrap_files:
     state: absent
     record: /var/lib/kanban_rollback.bootstrap

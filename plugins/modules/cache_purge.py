@@ -148,7 +148,7 @@ protected_kept:
   returned: unless an option is refused
   type: int
 already_gone:
-  description: Removals that found no key, because it had expired, somebody else had removed it, or it was named twice.
+  description: Removals that found no key, because it had expired, another client had removed it, or it was named twice.
   returned: unless an option is refused
   type: int
 unanswered:

@@ -66,7 +66,7 @@ can_purge:
   returned: success
   type: bool
 can_purge_why:
-  description: Why not, and the line that grants what is missing; null if nothing is in the way.
+  description: Why not, and the line that grants what is missing; null if the purge is possible.
   returned: success
   type: str
 missing:

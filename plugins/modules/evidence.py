@@ -41,7 +41,7 @@ options:
   dest:
     description:
       - Directory on the host for this incident's evidence, created with mode 0700 if needed.
-      - Without it, or if it cannot be written, belongs to somebody else, or its disk is nearly full,
+      - Without it, or if it cannot be written, belongs to another user, or its disk is nearly full,
         C(incidents/<incident_id>/evidence) in C(/var/lib/kanban_rollback), C(~/.local/state/kanban_rollback),
         C(/var/tmp/kanban_rollback) and C(/dev/shm/kanban_rollback) are tried. RV(path) says which it was.
     type: path
@@ -250,7 +250,7 @@ complete:
   returned: success
   type: bool
 truncated:
-  description: Whether a file holds less than there was; that includes the ends of longer log files.
+  description: Whether a part of any file was left out; this includes log files of which only the end was saved.
   returned: success
   type: bool
 files:
@@ -275,7 +275,7 @@ files:
       description: Its checksum.
       type: str
     truncated:
-      description: Whether it holds less than there was.
+      description: Whether a part was left out.
       type: bool
 missing:
   description: What could not be collected, or not completely.

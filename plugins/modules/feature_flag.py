@@ -13,7 +13,8 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Switches a flag that an application keeps per tenant in PostgreSQL. Switching off is meant for the worst moment. It
-    waits for nobody's row, commits in batches, and names what it could not switch by O(deadline), and who holds it.
+    does not wait for locked rows, commits in batches, and names the tenants that it could not switch by O(deadline)
+    with the sessions that lock them.
   - No value is lost. The value that each tenant had is written to the ledger (schema C(kanban_rollback)) in the same
     transaction that switches it, so O(state=restored) brings back exactly who had the feature, and how. Absent,
     V(null), V(false), C("sim") and C([]) are all different.
@@ -24,7 +25,7 @@ options:
   state:
     description:
       - V(disabled) switches off, V(enabled) switches on, V(restored) puts back what O(incident_id) changed.
-      - V(restored) leaves alone, and lists, tenants whose flag somebody else has changed since.
+      - V(restored) leaves alone, and lists, tenants whose flag was changed since.
       - A row whose tenant is NULL (null in lists of tenants) is switched off and put back as all others are, unless
         O(store=key_value). If there are several, nobody knows whose a value was, so they count as changed since.
       - V(paused) switches nobody and raises the latch, see O(latch). While the incident is open, tenants that are on
@@ -56,11 +57,11 @@ options:
     description:
       - Whether to put a row trigger on the table, with the kill. While the incident is open, it turns a change from off
         to on back to off, and records it. It never raises an error. It needs the ledger and the TRIGGER privilege.
-        Without them a warning says so. O(state=restored) passes it, and takes it away again.
+        Without them a warning says so. O(state=restored) passes it, and removes it.
       - It is raised once nobody is on, and then they are counted again. From then on only a transaction can bring the
-        flag back that had written it and not committed; O(settle) waits for those. A writer that holds the table for
-        longer than 0.25 seconds is not waited for there. A latch that M(chatia.kanban_rollback.ledger) has installed
-        needs no lock on the table.
+        flag back that had written it and not committed; O(settle) waits for those. It does not wait for a writer that
+        locks the table for longer than 0.25 seconds. A latch that M(chatia.kanban_rollback.ledger) has installed needs
+        no lock on the table.
       - A row that is inserted counts as switched on by that, unless the tenant has one that is on. So a save by
         C(INSERT ... ON CONFLICT) leaves a tenant on, and one that deletes the row and inserts it again turns it off.
       - There is one latch per flag. Even with O(tenants), it turns back the switching on of any tenant, and of the row
@@ -77,9 +78,9 @@ options:
   share:
     description:
       - With O(state=restored) or V(disabled), acts on a stage of the tenants that had the feature when O(incident_id)
-        first switched them off, whether or not they have it back by now. They are ordered by id (numbers as numbers,
-        all else as text by code points), the same for every caller. The stage reaches up to this percentage of them,
-        rounded up. Nobody has to send hundreds of thousands of ids.
+        first switched them off, whether or not they have it again. They are ordered by id (numbers as numbers, all else
+        as text by code points), the same for every caller. The stage reaches up to this percentage of them, rounded up.
+        Nobody has to send hundreds of thousands of ids.
       - The latch stays raised, for the others. The row without tenant of a key/value store is restored with V(100),
         and if O(withdrawn), switched off again with it, if the incident had switched it off.
       - Not with O(tenants). A tenant that was first switched on under the incident does not count as having had it.
@@ -100,9 +101,9 @@ options:
     default: false
   spent:
     description:
-      - With O(state=restored) and O(tenants), whether to put back also what the incident had put back before.
-      - So a tenant that somebody has switched off since gets the value again that it had, unless its flag says by now
-        something else than what the incident had written, see RV(changed_since) and RV(other_values).
+      - With O(state=restored) and O(tenants), whether to restore also tenants that the incident has restored before.
+      - A tenant that was switched off since then gets its prior value again, unless its flag now has a value that the
+        incident did not write, see RV(changed_since) and RV(other_values).
     type: bool
     default: false
   global_default:
@@ -137,7 +138,7 @@ options:
         on. M(chatia.kanban_rollback.evidence) returns it later. The kill does not wait for it, and a failure to start
         it is a warning.
       - Only for O(state=disabled), and not in check mode. It uses one more connection, which is opened after this
-        module has its own, and given back early if fewer than 5 are free.
+        module has its own, and closed early if fewer than 5 are free.
     type: path
   killed_on:
     description:
@@ -297,8 +298,8 @@ changed_count:
   sample: 385
 blocked:
   description:
-    - Up to 100 tenants that could not be switched or put back, each with who holds its row. RV(blocked_count) is the
-      total.
+    - Up to 100 tenants that could not be switched or put back, each with the session that locks its row.
+      RV(blocked_count) is the total.
   returned: when not in check mode
   type: list
   elements: dict
@@ -321,7 +322,7 @@ blocked:
           knows whether it told anybody that the transaction is committed.
       type: str
     refused:
-      description: Why the server would not write the row, in its words; then nobody holds it.
+      description: Why the server refused to write the row, in its words; then the row is not locked.
       type: str
 blocked_count:
   description: Length of RV(blocked) before it was cut.
@@ -348,7 +349,7 @@ unknown_tenants:
   type: list
   elements: str
 changed_since:
-  description: Up to 100 tenants that O(state=restored) left alone because somebody changed their flag since.
+  description: Up to 100 tenants that O(state=restored) left alone because their flag was changed since.
   returned: when O(state=restored), and in check mode only with O(share)
   type: list
   elements: str

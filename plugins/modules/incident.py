@@ -13,7 +13,7 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Keeps the record of an incident in the application's database. Creates the ledger if there is none and the role may.
-  - Holds the lease for work that only one run may do at a time (recover, restore, release, re-enable). The lease is a
+  - Takes the lease for work that only one run may do at a time (recover, restore, release, re-enable). The lease is a
     row with holder, heartbeat and expiry.
 options:
   state:
@@ -55,21 +55,21 @@ options:
   lease:
     description:
       - V(held) takes the lease, or renews the one of this O(run_id). If another run has it, the module fails and names
-        the holder. V(released) gives it back. An incident on which another run is at work is not closed either, unless
-        with O(lease_by_force).
+        the holder. V(released) releases it. An incident whose lease another run has is not closed either, unless with
+        O(lease_by_force).
     type: str
     choices: [held, released]
   latch:
     description:
-      - V(lowered) takes this incident's latches away while it stays open, for instance when everybody has the feature
+      - V(lowered) removes this incident's latches while it stays open, for instance when everybody has the feature
         back.
     type: str
     choices: [lowered]
   switched_off:
     description:
-      - How many tenants the incident had switched off when somebody last looked, for instance as
+      - How many tenants the incident had switched off when the caller last read it, for instance as
         RV(chatia.kanban_rollback.feature_flag#module:switched_off) of the undo. With O(state=closed), if the incident
-        has switched off more by now, it stays open and the module fails with C(stopped_again); if somebody goes on
+        has switched off more since, it stays open and the module fails with C(stopped_again); if another run keeps
         writing under it for 5 seconds, with C(busy). So it does with O(latch=lowered), and the latch stays.
       - Without it, the incident is closed no matter who is off.
     type: int
@@ -78,7 +78,7 @@ options:
     type: float
     default: 60
   lease_by_force:
-    description: Take the lease from whoever holds it. This is an override, to be given with a reason.
+    description: Take the lease from its holder. This is an override, to be given with a reason.
     type: bool
     default: false
   deadline:
@@ -103,7 +103,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Record that support was told
+- name: Record that support was notified
   chatia.kanban_rollback.incident:
     login_db: chatia_db
     incident_id: INC-20261125-042
@@ -161,7 +161,7 @@ database:
   returned: success
   type: dict
 lease:
-  description: Who holds the lease, if another run has it.
+  description: The holder of the lease, if another run has it.
   returned: failure
   type: dict
 error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: incident_documents
-short_description: Keep what people wrote about an incident, and what they were told, in its ledger
+short_description: Keep people's notes about an incident, and the messages that were sent, in its ledger
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)

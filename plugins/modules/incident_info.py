@@ -134,7 +134,7 @@ done:
   type: list
   elements: dict
 chain_broken_at:
-  description: Where the hash chain of the events is broken; empty if it holds.
+  description: Where the hash chain of the events is broken; empty if it is intact.
   returned: when O(incident_id) is given and known
   type: list
   elements: str
@@ -151,7 +151,7 @@ kills:
     - How many kills this ledger has recorded, over all incidents; null if there is no usable ledger.
     - Each run of M(chatia.kanban_rollback.feature_flag) that switches off counts, even if it found nothing to switch. A
       sweep (with O(chatia.kanban_rollback.feature_flag#module:settle)) counts only if it switched something. If the
-      number has grown, somebody has stopped it meanwhile.
+      number has grown, the feature was stopped meanwhile.
   returned: success
   type: int
 stages:
@@ -165,8 +165,8 @@ stages:
 validation:
   description:
     - The newest validation of the data of O(incident_id) or, if that is omitted, of the only open incident, with
-      whether it C(passed), C(at), and C(data), its figures. Null if there is none, or if somebody has since switched
-      off, repaired or restored, or undone a repair or a restore.
+      whether it C(passed), C(at), and C(data), its figures. Null if there is none, or if a run has since switched off,
+      repaired or restored, or undone a repair or a restore.
   returned: success
   type: dict
 failovers:
@@ -210,7 +210,7 @@ users_note:
   returned: with O(users_table) or O(users_query), if the ledger can be read
   type: str
 lease:
-  description: Who holds the recovery lease; null when nobody does.
+  description: The holder of the recovery lease; null if there is none.
   returned: success
   type: dict
 prior_files:

@@ -191,7 +191,7 @@ checks:
     exact:
       description:
         - Whether RV(checks[].count) is exact. V(false) if O(quick) stopped the count, or if new rows may hide missing
-          ones; there are then at least so many.
+          ones; the count is then a minimum.
       type: bool
     groups:
       description:

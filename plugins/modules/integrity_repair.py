@@ -20,12 +20,12 @@ description:
     O(plan_hash). The hash stays the same as long as the checks and the rows do. It covers the whole of each row that
     would be deleted; of each row that would be changed, it covers the key and the old and new values of the columns
     that change. It is valid once, for one incident in one database.
-  - The transaction is REPEATABLE READ. A row that somebody else changes meanwhile is an error and is never overwritten.
-    It is also an error if a cascade would take along a row that the plan did not see.
-  - O(state=undone) brings back what repairs of the incident took away, newest first, if nothing is in the way. That
-    includes restores of M(chatia.kanban_rollback.pg_restore_tables); the rows that those put there are deleted again.
-    If the incident has had no repair, the repairs of its namesakes are undone. An id whose incident was closed stands
-    for a new incident (C(X-2) for C(X)), and what was repaired under C(X) can then still be brought back.
+  - The transaction is REPEATABLE READ. A row that another session changes meanwhile is an error and is never
+    overwritten. It is also an error if a cascade would take along a row that the plan did not see.
+  - O(state=undone) brings back the rows that repairs of the incident removed, newest first, if nothing conflicts with
+    them. That includes restores of M(chatia.kanban_rollback.pg_restore_tables); the rows that those put there are
+    deleted again. If the incident has had no repair, the repairs of its namesakes are undone. An id whose incident was
+    closed stands for a new incident (C(X-2) for C(X)), and what was repaired under C(X) can then still be brought back.
 options:
   state:
     description:
@@ -61,12 +61,12 @@ options:
     type: bool
     default: false
   lease_by_force:
-    description: Take the recovery lease from whoever holds it. This is an override to be given with a reason.
+    description: Take the recovery lease from its holder. This is an override to be given with a reason.
     type: bool
     default: false
   lease_wait:
     description:
-      - Seconds to wait for the lease if another run holds it; after that, it is an error. They do not count against
+      - Seconds to wait for the lease if another run has it; after that, it is an error. They do not count against
         O(deadline). If a module of the same run works on the same database, this module waits until that one has ended.
     type: float
     default: 0
@@ -86,7 +86,7 @@ attributes:
   check_mode:
     support: full
     description: Makes the plan, or reports what would come back. Takes no row locks.
-    details: Several repairs of one incident are undone one after the other; check mode looks at each of them by itself.
+    details: Several repairs of one incident are undone in sequence; check mode examines each of them by itself.
   diff_mode:
     support: full
     description: Shows what each check counts before and after.
@@ -98,7 +98,7 @@ notes:
   - Which row is the oldest is decided by O(checks[].repair.order_by), then a key of one integer column, then
     O(checks[].time), then any other key, then the place of the row in the table.
   - Foreign keys with CASCADE, SET NULL and SET DEFAULT are followed to their end. If one with NO ACTION or RESTRICT
-    forbids the repair, the plan says so and is not applied. The same holds if one with ON UPDATE CASCADE, SET NULL or
+    forbids the repair, the plan says so and is not applied. The same applies if one with ON UPDATE CASCADE, SET NULL or
     SET DEFAULT would change rows along with a column that the repair sets.
   - A plan is refused if it touches rows that violate a check constraint that is NOT VALID, because the server would not
     let them come back.
@@ -106,9 +106,9 @@ notes:
     not name, everything is rolled back, because no copy of those rows is kept. Rows that one inserts elsewhere, for
     instance an audit, stay there, with a warning. The server's own counters show this; with C(track_counts) off it
     cannot be checked, which is another warning.
-  - What a trigger changed along with a changed row (a column "updatedAt") comes back too, unless somebody has written
-    it again since. The undo compares what it has written. If a trigger altered that, the undo writes again without
-    triggers and warns, or it is rolled back (C(not_exact)).
+  - What a trigger changed along with a changed row (a column "updatedAt") comes back too, unless it was written again
+    since. The undo compares what it has written. If a trigger altered that, the undo writes again without triggers and
+    warns, or it is rolled back (C(not_exact)).
   - To write without triggers, and to bring back rows that lead to no row under a foreign key that is NOT VALID, the
     session sets C(session_replication_role). That takes a superuser, or a grant on PostgreSQL 15 and newer.
   - Tables that others inherit from are refused; partitioned ones are not.
@@ -276,8 +276,8 @@ tables:
   elements: dict
 conflicts:
   description:
-    - Up to 100 rows that are in the way, with C(table), C(why) and the C(key) of the row; if the table has no primary
-      key, the place of its copy. Other contents of the row are not shown.
+    - Up to 100 conflicting rows, with C(table), C(why) and the C(key) of the row; if the table has no primary key, the
+      place of its copy. Other contents of the row are not shown.
   returned: when O(state=undone)
   type: list
   elements: dict
@@ -308,7 +308,7 @@ elapsed_ms:
   returned: success
   type: int
 lease:
-  description: Who holds the lease, if another run has it.
+  description: The holder of the lease, if another run has it.
   returned: failure
   type: dict
 error:

@@ -56,7 +56,7 @@ journals:
       description: Name of its directory, which is made from the incident's id.
       type: str
     holds:
-      description: Whether its hash chain holds up to its last complete line.
+      description: Whether its hash chain is intact up to its last complete line.
       type: bool
     broken_at:
       description: Where it breaks, as run, line number, and C(changed), C(missing) or C(of another incident).

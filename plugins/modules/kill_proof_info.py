@@ -15,7 +15,7 @@ description:
   - When the flag in the database is off, an application process may still serve V2 from its cache. This module asks
     each process over HTTP until it serves V1 or O(deadline) is over, and reports how long that took since the commit.
   - A process is proven when it served V1, has reported nothing else since, and reported V1 again after the last process
-    of all had turned. So the proof holds for the processes that live at the end. A process that goes back to V2 is
+    of all had turned. So the proof is about the processes that run at the end. A process that goes back to V2 is
     detected, and one that was restarted meanwhile is asked again.
   - An unclear answer is never taken for V1; RV(processes[].error) reports it. Unclear are no connection, HTML, a status
     other than 200, a missing key, a value of another type than those of O(off_when), and an answer that is not complete
@@ -26,6 +26,8 @@ options:
   urls:
     description:
       - A base URL for each process, as this host reaches it. Processes are asked side by side.
+      - With O(pid_path), nothing is proven of an address where several processes answer. One process has to answer 12
+        times in a row.
       - Exactly one of O(urls) and O(url) is needed. Neither may have a user, a query or a fragment.
     type: list
     elements: str
@@ -37,8 +39,8 @@ options:
     type: str
   processes:
     description:
-      - How many processes there are behind O(url). Without this option and O(pids), the number is not known, and
-        nothing is proven.
+      - How many processes there are. Without this option and O(pids), the number behind O(url) is not known, and
+        nothing is proven. With O(urls) it must be the number of addresses.
     type: int
   pids:
     description:
@@ -120,7 +122,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Asks all the same, because it changes nothing.
+    description: Asks the processes as usual, because it changes nothing.
   diff_mode:
     support: N/A
     description: Changes nothing.

@@ -12,12 +12,12 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - The ledger is the schema C(kanban_rollback). It holds incidents, the value that each tenant's flag had before it was
-    switched, events, and the recovery lease.
+  - The ledger is the schema C(kanban_rollback). It contains incidents, the value that each tenant's flag had before it
+    was switched, events, and the recovery lease.
   - The other modules create it on demand if their role may. This one creates it ahead of time, for a role that may not.
-  - Only ordinary tables of the schema's owner are the ledger. Anything that somebody else put in their place is refused
-    and not read. A warning names the schema's owner if that is neither a superuser, nor the role that acts, nor a
-    role that this was made a member of.
+  - Only ordinary tables of the schema's owner are the ledger. Anything that another role put in their place is refused
+    and not read. A warning names the schema's owner if that is neither a superuser, nor the role that acts, nor a role
+    that this was made a member of.
 options:
   state:
     description:
@@ -100,7 +100,7 @@ options:
     default: []
   repairs:
     description:
-      - What O(grant_to) may mend, bring back, and rehearse with, table by table, by
+      - What O(grant_to) may repair, restore and rehearse with, table by table, by
         M(chatia.kanban_rollback.integrity_repair), M(chatia.kanban_rollback.pg_restore_tables) and
         M(chatia.kanban_rollback.rehearsal_data). What goes along by foreign keys is found from the catalog and granted
         as well, because the repair itself deletes and changes those rows. With any table, the role also gets
@@ -192,7 +192,7 @@ EXAMPLES = r"""
     queries:
       - SELECT count(*) FROM "Users" WHERE "companyId"::text = ANY(%(tenants)s)
 
-- name: Let the role mend duplicates and lanes
+- name: Let the role repair duplicates and lanes
   chatia.kanban_rollback.ledger:
     login_db: chatia_db
     grant_to: [kanban_rollback]

@@ -123,10 +123,10 @@ options:
       - C(max) and C(min) are the limits; a value equal to a limit is good. C(unit) is only for display. C(consecutive)
         (3) is how many values in a row decide. A single value beyond C(critical) decides alone.
       - C(no_data) says how a sample without a value counts, as C(no_data), C(degraded) or C(ignore). C(ignore) is for a
-        figure that is missing at times because nobody works. It forgives a sample only if its source answered (the
-        codes C(no_key), C(null), C(nan), C(no_row), C(no_series), C(no_growth), C(idle), C(reset), C(clock),
-        C(first_scrape)). A dead source (a status, a refusal, a timeout, HTML, a host out of reach) is C(no_data) all
-        the same. Forgiven samples do not count, and are named. So is a host that never had a figure.
+        figure that is missing at times because the application is idle. It forgives a sample only if its source
+        answered (the codes C(no_key), C(null), C(nan), C(no_row), C(no_series), C(no_growth), C(idle), C(reset),
+        C(clock), C(first_scrape)). A dead source (a status, a refusal, a timeout, HTML, a host out of reach) is
+        C(no_data) even so. Forgiven samples do not count, and are named. So is a host that never had a figure.
       - If a latency got no answer for as long as C(max) or longer, it is bad, and the time waited is its value.
       - C(growth) judges how the value grows, in C(percent) or as an amount C(per_minute), from C(least) (6) samples on.
         It is the growth of the straight line through all samples of the watch or, if that is good, through those of the
@@ -172,8 +172,8 @@ options:
     type: str
   lease_seconds:
     description:
-      - With a value above 0, the recovery lease that this O(run_id) holds (M(chatia.kanban_rollback.incident)) is
-        renewed with each sample that the ledger keeps, and RV(lease) and RV(kills) tell whether to go on.
+      - With a value above 0, the recovery lease of this O(run_id) (M(chatia.kanban_rollback.incident)) is renewed with
+        each sample that the ledger keeps, and RV(lease) and RV(kills) tell whether to go on.
     type: float
     default: 0
   run_id:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: notify
-short_description: Tell people about an incident, once, and know whom it reached
+short_description: Send messages about an incident, once, and record whom they reached
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
@@ -122,7 +122,7 @@ options:
     default: false
   known:
     description:
-      - RV(chatia.kanban_rollback.incident_documents#module:documents), which holds the messages of other controllers.
+      - RV(chatia.kanban_rollback.incident_documents#module:documents), which has the messages of other controllers.
         What one of them has sent is not sent again; what was not sent is sent.
     type: list
     elements: dict
@@ -385,7 +385,7 @@ unreached:
   elements: str
 bad_routes:
   description:
-    - What was given as a route of O(messages) and is none. Nobody is told by it, and by the others all the same.
+    - Invalid routes of O(messages). Nothing is sent by them; the other routes are used as usual.
     - What comes after a slash is left out, because it could be secret.
   returned: success
   type: list

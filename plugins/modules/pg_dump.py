@@ -81,7 +81,8 @@ options:
     default: 1800
   lock_wait:
     description:
-      - Seconds to wait for a lock on a table. After that, the module fails, and RV(blocked) says who holds the lock.
+      - Seconds to wait for a lock on a table. After that, the module fails, and RV(blocked) names the session that has
+        the lock.
     type: float
     default: 10
   min_free:

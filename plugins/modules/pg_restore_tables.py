@@ -24,7 +24,7 @@ description:
     they are then compared in the same way. The instance is removed as soon as the rows are read, and in any other case
     as well.
   - What is changed is kept in the ledger's quarantine first, and what is put back is noted there, so O(state=undone)
-    takes away exactly that. O(checks) count before and after; if one counts more afterwards, everything is rolled back.
+    removes exactly that. O(checks) count before and after; if one counts more afterwards, everything is rolled back.
 options:
   state:
     description:
@@ -124,7 +124,7 @@ options:
         does not say when it was made, is refused.
     type: str
   allow_late:
-    description: Use such a backup all the same. This is an override to be given with a reason; it is recorded.
+    description: Use such a backup anyway. This is an override to be given with a reason; it is recorded.
     type: bool
     default: false
   plan_hash:
@@ -151,12 +151,12 @@ options:
     type: bool
     default: false
   lease_by_force:
-    description: Take the recovery lease from whoever holds it. This is an override to be given with a reason.
+    description: Take the recovery lease from its holder. This is an override to be given with a reason.
     type: bool
     default: false
   lease_wait:
     description:
-      - Seconds to wait for the lease if another run holds it; after that, it is an error. They do not count against
+      - Seconds to wait for the lease if another run has it; after that, it is an error. They do not count against
         O(deadline). If a module of the same run works on the same database, this module waits until that one has ended.
     type: float
     default: 0
@@ -200,9 +200,9 @@ notes:
   - The quarantine shows what a repair deleted; rows that retention has purged from it count as missing. So do rows that
     only a repair of before the backup deleted, because the backup has them again; if a backup does not say when it was
     made, every repair counts.
-  - A row does not come back if its parent, by a foreign key, neither exists nor comes back, or if its parent's key
-    belongs to another row by now (C(without_parent)). Neither does a row with a unique value that another row has by
-    now (C(taken)).
+  - A row does not come back if its parent, by a foreign key, neither exists nor comes back, or if its parent's key now
+    belongs to another row (C(without_parent)). Neither does a row with a unique value that another row now has
+    (C(taken)).
   - Without a key, a row that moved counts as one missing row and one newer row. If the application moves by deleting a
     row and inserting another one, bringing the old one back gives two rows; O(checks) exist for that.
   - Triggers of the application fire. If one changes or deletes rows that the plan does not name, everything is rolled
@@ -334,14 +334,14 @@ plan:
               O(deleted=restore).
           type: int
         reused:
-          description: Rows whose key belongs to another row by now. They never come back.
+          description: Rows whose key now belongs to another row. They never come back.
           type: int
         without_parent:
           description:
-            - Rows whose parent is missing, or whose parent's key belongs to another row by now. They do not come back.
+            - Rows whose parent is missing, or whose parent's key now belongs to another row. They do not come back.
           type: int
         taken:
-          description: Missing rows with a unique value that another row has by now. They do not come back.
+          description: Missing rows with a unique value that another row now has. They do not come back.
           type: int
         superseded:
           description: Rows that were left out, with O(skip_conflicts), because a check names them.
@@ -467,7 +467,7 @@ tables:
   type: list
   elements: dict
 conflicts:
-  description: Up to 100 rows that are in the way, as in M(chatia.kanban_rollback.integrity_repair).
+  description: Up to 100 conflicting rows, as in M(chatia.kanban_rollback.integrity_repair).
   returned: when O(state=undone)
   type: list
   elements: dict
@@ -503,7 +503,7 @@ in_conflict:
   type: list
   elements: dict
 lease:
-  description: Who holds the lease, if another run has it.
+  description: The holder of the lease, if another run has it.
   returned: failure
   type: dict
 missing_wal:

@@ -20,8 +20,8 @@ description:
     can run on a daily schedule.
   - Returns C(break-glass.sql) for this flag, a script for C(psql) alone, for the day that Ansible itself is broken. It
     keeps the prior values, switches off what M(chatia.kanban_rollback.feature_flag) would, and undoes that exactly. It
-    contains first, in this order. It switches off what is free, shows the line for the write block, and raises the
-    fence. Only then does it wait for tenants whose rows somebody holds.
+    contains first. It switches off the tenants whose rows are not locked, shows the line for the write block, and
+    raises the fence. Only then does it wait for locked rows.
   - If something is missing, a check says so, and the module does not fail. It fails only if the database cannot be
     queried at all.
   - On a replica only the connection and the client programs are checked.

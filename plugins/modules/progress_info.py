@@ -130,7 +130,7 @@ progress:
       description: Since when the lease is held, in UTC.
       type: str
     last_at:
-      description: The time for which this holds, in UTC.
+      description: When this progress was recorded, in UTC.
       type: str
   sample: [{"step": "delete", "unit": "table", "number": 2, "of": 3, "name": "public.TicketTags", "rows": 1200,
             "planned": 5310, "started_at": "2026-11-25T02:10:00Z", "last_at": "2026-11-25T02:10:09Z"}]

@@ -13,7 +13,7 @@ author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
   - Compares tables with a dump of M(chatia.kanban_rollback.pg_dump), row by row, and subtracts what repairs of
-    M(chatia.kanban_rollback.integrity_repair) did. What is left is what somebody else did.
+    M(chatia.kanban_rollback.integrity_repair) did. What is left was done by others.
   - For a table that is fenced whole, it compares all columns, counts rows that a transaction from after the end of the
     fence's drain has left, and counts deletions by the server's counters. For a table that is fenced in part, it
     compares the fenced columns, and whether each row is there. New rows are writes only if INSERT is refused.
@@ -160,7 +160,8 @@ tables:
       description: Rows of the dump that are neither there nor in quarantine.
       type: int
     changed:
-      description: Rows of the dump in which a fenced column holds what neither the dump nor a repair put there.
+      description: Rows of the dump in which a fenced column has a value that is neither from the dump nor from a
+        repair.
       type: int
     accounted:
       description: Whether none is gone and the figures add up.

@@ -15,7 +15,7 @@ description:
   - For rehearsals on a team's own hosts. Puts duplicates, orphans and errors into the application's tables, so that a
     scenario has something to find.
   - Planting only inserts. Each row is recorded in the ledger in the same transaction, by its key or, in a table without
-    one, by all that it holds. Only those rows are removed again, however many a repair has removed by then.
+    one, by all its values. Only those rows are removed again, except those that a repair has already removed.
   - Refuses to run in production, as named by O(environment) or the ledger's mark, and if neither names an environment.
 options:
   state:
@@ -138,7 +138,7 @@ removed:
   returned: success
   type: int
 gone:
-  description: How many somebody, a repair for instance, had removed before.
+  description: How many were already removed, by a repair for instance.
   returned: success
   type: int
 left:

@@ -16,7 +16,7 @@ description:
     and takes no lock on one. Works on replicas.
   - The module looks up which columns the view C(pg_stat_statements) has, so it works with every version of the
     extension, also with one that was not updated with the server.
-  - Without the extension RV(available) is V(false), with the reason and a warning; the rest is returned all the same.
+  - Without the extension RV(available) is V(false), with the reason and a warning; the rest is still returned.
 options:
   contains:
     description:
@@ -140,7 +140,7 @@ queries:
       type: str
     calls:
       description:
-        - How often it was run, within O(interval) if there is one. The same holds for the other figures, except
+        - How often it was run, within O(interval) if there is one. The same applies to the other figures, except
           RV(queries[].min_ms) and RV(queries[].max_ms).
       type: int
     calls_per_second:

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Sends requests one after the other as a person's browser would, checks each answer, and keeps values of it for the
-    steps that follow. The first step that fails ends the walk, except for the steps that clean up.
+  - Sends requests in order as a person's browser would, checks each answer, and keeps values of it for the steps that
+    follow. The first step that fails ends the walk, except for the steps that clean up.
   - A text such as C(<ticket>) in a step stands for a value of O(variables) or O(secrets), or one that an earlier step
     saved. If it is the whole of a JSON value, the value keeps its type. In a path it is quoted, and can never lead to
     another path. A value is inserted once and never interpreted again, whatever an answer contained.

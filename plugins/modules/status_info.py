@@ -127,7 +127,7 @@ incidents:
   elements: dict
 leases:
   description:
-    - Who is at work, each with C(name) (C(recovery) is a run's, C(recovery work) that of one of its modules),
+    - Active leases, each with C(name) (C(recovery) is a run's, C(recovery work) that of one of its modules),
       C(incident_id), C(holder), C(run_id), C(acquired_at), C(heartbeat_seconds_ago) and C(expires_in_seconds). Expired
       leases are left out.
   returned: success

@@ -47,8 +47,8 @@ options:
     description:
       - The status that each O(component) gets. A component that already has it is not written. If omitted, none is
         changed.
-      - V(prior) is the status that each had before O(incident) first changed it. A component that somebody has changed
-        since is left alone, and a warning names it.
+      - V(prior) is the status that each had before O(incident) first changed it. A component that was changed since is
+        left alone, and a warning names it.
     type: str
     choices: [operational, degraded_performance, partial_outage, major_outage, under_maintenance, prior]
   incident:
@@ -61,7 +61,7 @@ options:
   name:
     description:
       - The incident's title, at most 255 characters on one line. It is needed to open an incident and is not used
-        again, so what somebody changed it to stays.
+        again, so a title changed by hand is kept.
     type: str
   status:
     description:
@@ -96,7 +96,7 @@ options:
     description:
       - Seconds for all of it. Within this time a request is sent again if the API has had too many (C(Retry-After) is
         honoured), fails or does not answer.
-      - If a request may have taken effect all the same, the module looks for it on the page before sending it again.
+      - If a failed request may have taken effect, the module looks for it on the page before sending it again.
     type: float
     default: 60
 attributes:

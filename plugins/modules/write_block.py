@@ -12,14 +12,14 @@ version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
 description:
-  - Holds a key in Redis that the application reads before it writes, together with its owner, an incident, in a second
-    key. Both are set and released in one step (a Lua script, or C(WATCH) if the user may not C(EVAL)). If somebody else
-    changed them in between, that step does nothing, and the module looks again. The result is read back.
+  - Sets a key in Redis that the application reads before it writes, together with its owner, an incident, in a second
+    key. Both are set and released in one step (a Lua script, or C(WATCH) if the user may not C(EVAL)). If another
+    client changed them in between, that step does nothing, and the module reads them again. The result is read back.
   - The second key is C({<key>}:owner), in the same hash slot, or C(<key>:owner) if the key already has braces.
-  - A block that another owner holds also refuses writes. O(state=present) leaves it theirs, reports RV(held=true) and
+  - A block of another owner also refuses writes. O(state=present) leaves it theirs, reports RV(held=true) and
     RV(ours=false), and warns. If it would end before O(ttl), or if O(ttl=0) and it would end at all, it gets that time
     and stays theirs, see RV(prolonged). A block without an owner, one that was typed by hand, is taken over.
-  - Both keys always get the same expiry. If somebody gave them different ones, O(state=present) corrects that.
+  - Both keys always get the same expiry. If they have different ones, O(state=present) corrects that.
 options:
   key:
     description: The key that the application reads.
@@ -32,7 +32,7 @@ options:
     default: 'true'
   state:
     description:
-      - V(present) holds it, V(absent) releases it.
+      - V(present) sets it, V(absent) releases it.
       - V(absent) releases a block of O(owner), and one without an owner. It releases another owner's block only with
         O(force), whether or not it was prolonged.
     type: str
@@ -40,7 +40,7 @@ options:
     default: present
   ttl:
     description:
-      - Seconds until it ends by itself. V(0) holds it until it is released, and removes the expiry from a block that
+      - Seconds until it ends by itself. V(0) keeps it until it is released, and removes the expiry from a block that
         has one.
       - Running the task again renews it. The time is never shortened, and a block of ours (or of nobody) that has no
         expiry gets none, unless O(force) is given.
@@ -84,9 +84,9 @@ notes:
   - The user needs C(~<key>), C(~<owner key>), C(+get), C(+pttl), C(+eval) (or C(+watch), C(+multi), C(+exec) and
     C(+unwatch)), C(+set) and C(+del); with O(force), also C(+renamenx) and C(~<owner key without "owner">set-aside:*).
     C(+role), C(+info), C(+wait) and C(+config|get) are for the warnings alone. The module asks with C(ROLE), else with
-    C(INFO), whether a server is a master. If both are forbidden, the result warns and the block is held all the same.
-  - A key can be evicted, or lost with a restart or failover. If that can happen, the result warns, and the fence in
-    PostgreSQL must hold instead.
+    C(INFO), whether a server is a master. If both are forbidden, the result warns and the block is still set.
+  - A key can be evicted, or lost with a restart or failover. If that can happen, the result warns, and only the fence
+    in PostgreSQL refuses writes reliably.
 seealso:
   - module: chatia.kanban_rollback.write_block_info
 """
@@ -119,7 +119,7 @@ changed:
   returned: always
   type: bool
 held:
-  description: Whether the key holds O(value) now.
+  description: Whether the key has O(value) now.
   returned: when the server could be read
   type: bool
 ours:
@@ -132,7 +132,7 @@ owner:
   type: str
   sample: INC-20261125-042
 value:
-  description: What the key holds, cut to 200 characters; none without a key, or for another type.
+  description: The key's value, cut to 200 characters; none without a key, or for another type.
   returned: when the server could be read
   type: str
   sample: 'true'
@@ -145,7 +145,7 @@ ttl_seconds:
   returned: when the server could be read
   type: int
 owner_ttl_seconds:
-  description: The same for the key that holds RV(owner). It differs only if somebody changed one of the two.
+  description: The same for the key of RV(owner). It differs only if one of the two was changed by hand.
   returned: when the server could be read
   type: int
 renewed:

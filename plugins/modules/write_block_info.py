@@ -74,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 held:
-  description: Whether the key holds O(value).
+  description: Whether the key has O(value).
   returned: success
   type: bool
 ours:
@@ -87,7 +87,7 @@ owner:
   type: str
   sample: INC-20261125-042
 value:
-  description: What the key holds, cut to 200 characters; none without a key, or for another type.
+  description: The key's value, cut to 200 characters; none without a key, or for another type.
   returned: success
   type: str
   sample: 'true'
@@ -101,8 +101,8 @@ ttl_seconds:
   type: int
 owner_ttl_seconds:
   description:
-    - The same for the key that holds RV(owner). M(chatia.kanban_rollback.write_block) gives both the same. If somebody
-      changed one of them, there is a warning.
+    - The same for the key of RV(owner). M(chatia.kanban_rollback.write_block) gives both the same. If one of them was
+      changed by hand, there is a warning.
   returned: success
   type: int
 can_write:

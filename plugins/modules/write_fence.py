@@ -103,8 +103,8 @@ options:
   answer:
     description:
       - RV(chatia.kanban_rollback.feature_flag#module:fence) of the kill just before, for O(state=present). If that
-        fence holds, nothing runs on the host and it is returned as it is. Otherwise the module goes on from there, and
-        also reports who was ended for it, and when it was raised.
+        fence is proven, nothing runs on the host and it is returned unchanged. Otherwise the module continues from
+        there, and also reports who was ended for it, and when it was raised.
       - An answer says how things were then. Give it to the task that comes next, and to no later one.
     type: dict
 extends_documentation_fragment:
@@ -180,7 +180,7 @@ status:
   type: str
   sample: proven
 incident_id:
-  description: The incident that holds the fence; null when it is not raised.
+  description: The incident of the fence; null when it is not raised.
   returned: success
   type: str
   sample: INC-20261125-042
@@ -235,7 +235,7 @@ tables:
       description: As RV(kind), of this table.
       type: str
     incident_id:
-      description: The incident that holds its fence.
+      description: The incident of its fence.
       type: str
 draining:
   description: Up to 100 transactions that were writing at the raise and are still open.
@@ -317,7 +317,7 @@ xid:
 parts:
   description:
     - For each fence, a digest of its function and triggers as the catalog had them at that moment. A different one
-      later means that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
+      later means that the fence was changed; M(chatia.kanban_rollback.recovery_point_info) compares them.
   returned: success
   type: dict
 counters:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: write_fence_info
-short_description: Tell which tables have a fence, whose it is, and whether it holds
+short_description: Report which tables have a fence, for which incident, and whether it works
 version_added: 0.1.0
 author:
   - The chatia.kanban_rollback authors (@chatia)
@@ -44,7 +44,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See whether the fence holds
+- name: Check whether the fence works
   chatia.kanban_rollback.write_fence_info:
     login_db: chatia_db
     prove: true
@@ -61,7 +61,7 @@ status:
   type: str
   sample: proven
 incident_id:
-  description: The incident that holds the fence; null when it is not raised.
+  description: The incident of the fence; null when it is not raised.
   returned: success
   type: str
 kind:
@@ -105,7 +105,7 @@ xid:
 parts:
   description:
     - For each fence, a digest of its function and triggers as the catalog had them at that moment. A different one
-      later means that somebody has touched the fence; M(chatia.kanban_rollback.recovery_point_info) compares them.
+      later means that the fence was changed; M(chatia.kanban_rollback.recovery_point_info) compares them.
   returned: success
   type: dict
 counters:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m tests.demo up|status|down`, from the root of the checkout."""
+"""`python -m tests.demo up [stop|corruption]` and `down`, from the root of the checkout."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ def main() -> int:
     """Run one command; 0 done, 1 failed (or the playbook's own status), 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    start = commands.add_parser(
-        "up", help="start servers, fill them, stop, repair, switch on again; show what is there in between"
+    start = commands.add_parser("up", help="start servers, fill them and show a story on them")
+    start.add_argument(
+        "story",
+        nargs="?",
+        choices=("stop", "corruption"),
+        default="stop",
+        help="stop (the default), or corruption: stop, repair the data, undo the repair",
     )
     start.add_argument("--tenants", type=_positive, default=10_000)
     start.add_argument("--tickets", type=_positive, default=200_000)
-    start.add_argument("--stop", action="store_true", help="end with the stop, and repair and give back nothing")
-    commands.add_parser("status", help="show the flags of a demonstration that is up")
     commands.add_parser("down", help="remove every process and file of the demonstration")
     arguments = parser.parse_args()
 
@@ -58,13 +61,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from . import up
 
     try:
-        if arguments.command == "up":
-            return up.up(up.shape(arguments.tenants, arguments.tickets), arguments.stop)
-        known = up.read_connection()
-        up.show(up.shape(known["tenants"], known["tickets"]))
+        return up.up(up.shape(arguments.tenants, arguments.tickets), arguments.story)
     except (ServerError, psycopg2.Error, OSError) as error:
         raise place.DemoError(str(error)) from error
-    return 0
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 INVENTORY = CHECKOUT / "inventories" / "demo"
 DIRECTORY = CHECKOUT / ".cache" / "demo"
 CONNECTION = DIRECTORY / "connection.json"
+# What is typed to run a playbook on the demonstration's servers.
+PROGRAM = DIRECTORY / "ansible-playbook"
+BYTE_CODE = CHECKOUT / ".cache" / "byte-code"
 _LOCK_SECONDS = 120.0
 _POLITE = (signal.SIGINT, signal.SIGTERM)
 

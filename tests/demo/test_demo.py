@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demonstration, as a user runs it, in a copy of the checkout whose path holds a space."""
+"""The demonstration, as a user runs it, in a copy of the checkout whose path has spaces."""
 
 from __future__ import annotations
 
@@ -48,10 +48,13 @@ class Checkout:
         env |= {**accounts.byte_code(), **self.environment}
         return {"args": [PYTHON, *arguments], "cwd": self.path, "env": env, **self.popen}
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            **self.command(*arguments), timeout=120, capture_output=True, text=True, check=False, errors="replace"
-        )
+    def run(self, *arguments: str, **popen: Any) -> subprocess.CompletedProcess[str]:
+        how = {**self.command(*arguments), **popen}
+        return subprocess.run(**how, timeout=300, capture_output=True, text=True, check=False, errors="replace")
+
+    def paste(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Type a printed line, in the same environment and in another directory."""
+        return self.run(args=["sh", "-c", line], cwd="/")
 
     def demo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "tests.demo", *arguments)
@@ -127,7 +130,7 @@ def assert_up_and_down(checkout: Checkout, again: bool) -> None:
     """Run up, undo, up ``again``, down and down again; read each effect from the database and the machine."""
     before_files = checkout.files()
     expected = shape(TENANTS, TICKETS).expected_on()
-    output = checkout.up("--stop")
+    output = checkout.up()
     assert f"{expected} of {TENANTS} tenants are on" in output.split("AFTER")[0]
     assert f"0 of {TENANTS} tenants are on" in output.split("AFTER")[1]
     # The live view shows the run, as in any checkout.
@@ -138,19 +141,24 @@ def assert_up_and_down(checkout: Checkout, again: bool) -> None:
     assert stat.S_IMODE((checkout.path / ".cache/demo/connection.json").stat().st_mode) == 0o600
     with redis.Redis(decode_responses=True, **checkout.connection["redis"]) as client:
         assert client.ping()
+    report, end = output.split("\nReport: ")[1].split("\n", 1)
+    assert Path(report).read_text().startswith("<!doctype html>")
 
-    undo = [str(Path(PYTHON).with_name("ansible-playbook")), "-i", "inventories/demo", "playbooks/reenable.yml"]
-    # The command that the last screen shows, typed where HOME is not writable.
-    assert "ANSIBLE_HOME=.cache/demo/ansible " in output
-    checkout.environment["ANSIBLE_HOME"] = ".cache/demo/ansible"
-    done = checkout.run(*undo, "-e", "kanban_reenable=all")
+    stopped, triage, undo = [line.strip() for line in end.splitlines() if "playbooks/" in line]
+    done = checkout.paste(stopped)
+    assert (done.returncode, "STOPPED: incident INC-" in done.stdout) == (3, True), done.stdout + done.stderr
+    done = checkout.paste(triage)
+    assert (done.returncode, "SCENARIO 3" in done.stdout) == (2, True), done.stdout + done.stderr
+    done = checkout.paste(undo)
     assert done.returncode == 0, done.stdout + done.stderr
+    done = checkout.paste(stopped)
+    assert (done.returncode, "NOTHING IS STOPPED." in done.stdout) == (0, True), done.stdout + done.stderr
     undone = checkout.flags()
     assert on(undone) == expected
     assert {'"sim"', '"true"', '""', "1"} <= set(undone)
 
     if again:
-        checkout.up("--stop")
+        checkout.up()
         assert on(checkout.flags()) == 0
     for answer in ("The demonstration is down.", "There was no demonstration."):
         done = checkout.demo("down")
@@ -182,7 +190,7 @@ def test_an_ordinary_user_does_the_same(checkout: Checkout) -> None:
 def test_a_checkout_that_the_servers_account_cannot_reach(checkout: Checkout) -> None:
     checkout.path.chmod(0o700)
     before = checkout.files()
-    assert "their files are in /var/tmp/kanban-rollback-demo-0-" in checkout.up("--stop")
+    assert "their files are in /var/tmp/kanban-rollback-demo-0-" in checkout.up()
     assert on(checkout.flags()) == 0
     assert checkout.demo("down").returncode == 0
     assert checkout.files() == before
@@ -246,20 +254,18 @@ def test_the_playbook_of_a_killed_up_goes_with_the_servers(checkout: Checkout) -
 
 
 @pytest.mark.drill
-def test_found_repaired_and_everybody_back_on(checkout: Checkout) -> None:
-    data = shape(TENANTS, TICKETS)
-    damage = data.expected_corruption()
+def test_corruption_is_repaired_and_the_repair_undone(checkout: Checkout) -> None:
+    damage = shape(TENANTS, TICKETS).expected_corruption()
     found = sum(damage.values()) - damage["tickets_without_company"]
-    output = checkout.up()
-    assert f"found {found} -> repaired {found} -> remaining 0; rows lost 0" in output
-    assert f"{data.expected_on()} of {TENANTS} tenants are back on" in output
-    assert on(checkout.flags()) == data.expected_on()
-    with redis.Redis(decode_responses=True, **checkout.connection["redis"]) as client:
-        assert not client.exists("kanban:emergency:write-block")
-    # What is left to a person is reported and is not a failure.
-    left = f"{damage['tickets_without_company']} tickets without company"
-    assert f"corrupt: nothing that is repaired; left to a person: {left}" in output
-    assert f"noted: tickets_without_company: counts {damage['tickets_without_company']}" in output
+    output = checkout.up("corruption")
+    assert f"found {found} -> repaired {found} -> repair undone, corrupt again {found}; rows lost 0" in output
+    rows = {" ".join(line.split()[:-3]): line.split()[-3:] for line in output.split("Rows, counted")[1].splitlines()}
+    for kind in ("orphan tags", "invalid lanes"):
+        planted = str(damage[kind.replace(" ", "_")])
+        assert rows[kind] == [planted, "0", planted]
+    before, repaired, undone = (int(number.replace(",", "")) for number in rows["all rows"])
+    assert before == undone == repaired + int(rows["in quarantine"][1])
+    assert on(checkout.flags()) == shape(TENANTS, TICKETS).expected_on()
 
 
 def test_a_failing_playbook_is_not_hidden(checkout: Checkout) -> None:
@@ -271,16 +277,11 @@ def test_a_failing_playbook_is_not_hidden(checkout: Checkout) -> None:
     assert "3 of 10 tenants are on" in done.stdout.split("AFTER")[1]
 
 
-def test_status_without_a_demonstration_says_what_to_do(checkout: Checkout) -> None:
-    done = checkout.demo("status")
-    assert done.returncode == 1
-    assert "`make demo` starts it" in done.stderr
-
-
 def test_down_needs_no_virtual_environment(checkout: Checkout) -> None:
     # The tests above show what the run does; this one is about the servers it leaves.
-    (checkout.path / "playbooks/scenario3.yml").write_text("- hosts: db\n  gather_facts: false\n")
-    checkout.up("--stop")
+    for name in ("scenario3.yml", "report.yml"):
+        (checkout.path / "playbooks" / name).write_text("- hosts: db\n  gather_facts: false\n")
+    checkout.up()
     assert checkout.processes()
     done = checkout.run("-S", "-m", "tests.demo", "down")
     assert done.returncode == 0, done.stderr

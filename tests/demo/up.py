@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start the servers, fill them, run the scenario to its end and show what it did."""
+"""Start the servers, fill them, run one of the stories, and show what it did and what to type next."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg2
 from psycopg2 import sql
@@ -28,10 +29,28 @@ from tests.support import accounts, processes
 from tests.support.dataset import DataSet
 from tests.support.servers import Postgres, Redis
 
-from . import mend, place
+from . import counts, place
 
 DATABASE = OWNER = "chatia"
 _PLAYBOOK_SECONDS = 600
+_STATUS = "playbooks/status.yml"
+_TRIAGE = ("playbooks/triage.yml", "Which scenario it is (exit status 2: decided, and nothing was switched)")
+# What to type next, and what for.
+_NEXT = {
+    "stop": (
+        (_STATUS, "What is stopped, and who has V2 (exit status 3: something is stopped)"),
+        _TRIAGE,
+        (
+            "playbooks/reenable.yml -e kanban_reenable=all -e kanban_close=true",
+            "Undo the stop, every tenant as before, and close the incident",
+        ),
+    ),
+    "corruption": (
+        (_STATUS, "What is stopped, and who has V2"),
+        _TRIAGE,
+        ("playbooks/scenario3.yml", "Stop V2, and plan the same repair for a second person to approve"),
+    ),
+}
 
 
 def say(text: str = "") -> None:
@@ -44,89 +63,103 @@ def shape(tenants: int, tickets: int) -> DataSet:
     return DataSet(tenants=tenants, tickets=tickets, corruption=True, keyed=False)
 
 
-def up(data: DataSet, stop: bool = False) -> int:
-    """Show the whole demonstration and leave the servers running; return the last playbook's exit status.
+def up(data: DataSet, story: str = "stop") -> int:
+    """Show a story and leave the servers running; return the last playbook's exit status.
 
-    :param stop: whether to end with the stop, without repairing or giving back anything.
+    :param story: ``stop`` is scenario 3; ``corruption`` repairs the data and undoes the repair.
     It first takes down what an earlier run left, so each run starts from the same data. If interrupted or failing
     before the playbook, it takes its own servers down again.
     """
-    say("Kanban V2 rollback, scenario 3: a demonstration on servers of its own")
+    say("Kanban V2 rollback: a demonstration on servers of its own")
     if place.down():
-        say("An earlier demonstration was taken down; this one starts afresh.")
+        say("An earlier demonstration was taken down.")
     try:
-        _serve(data)
+        login = _serve(data)
     except BaseException:
         place.down()
         raise
     say("\nBEFORE")
-    before = show(data)
-    status = _play("scenario3.yml")
-    if stop or status:
-        say("\nAFTER")
-        show(data)
-    else:
-        say("\nSTOPPED")
-        show(data)
-        status = _mend(data, before)
-    _hints(status, stop)
-    return status
-
-
-def _mend(data: DataSet, before: mend.Count) -> int:
-    """Apply the plan that the stop ended with, and give everything back; return the last exit status."""
-    plan = mend.newest_plan(place.DIRECTORY / "incidents")
-    if plan is None:
-        raise place.DemoError("The stop left no plan; its last screen says why. The servers are up.")
-    # The person who runs this may not approve it, so somebody else must be named.
-    approved = ("kanban_recovery=surgical", f"kanban_plan_hash={plan}", "kanban_approved_by=the-approver")
-    status = _play("scenario3.yml", *(text for given in approved for text in ("-e", given)))
+    before = _show(data, login)
+    status = _stop(data, login) if story == "stop" else _repair_and_undo(data, login, before)
     if status:
-        return status
-    say("\nREPAIRED")
-    show(data)
-    # With an application, release.yml with its smoke test would come first, and then watched stages.
-    status = _play("reenable.yml", "-e", "kanban_reenable=all", "-e", "kanban_close=true")
-    say("\nAFTER")
-    after = show(data)
-    with _session() as session:
-        on = data.count_on(session)
-    say("\n" + mend.summary(before, after, on, data.tenants))
+        say("\nThe demonstration did not end well: the last screen says why.")
+    say("\nThe servers are still up. Try next, in any directory:")
+    for line, what in _NEXT[story]:
+        say(f"  {what}:\n    {shlex.quote(str(place.PROGRAM))} {line}")
+    say(f"  Remove every process and file:\n    make -C {shlex.quote(str(place.CHECKOUT))} demo-down")
     return status
 
 
-def _serve(data: DataSet) -> None:
-    """Start and fill the servers and write the file that the inventory reads."""
+def _stop(data: DataSet, login: dict[str, Any]) -> int:
+    """Run scenario 3 and write its report; return an exit status."""
+    status = _play("playbooks/scenario3.yml")
+    say("\nAFTER")
+    _show(data, login)
+    with tempfile.TemporaryFile() as screen:
+        # Nothing on the host of Redis is over yet.
+        reported = _play("playbooks/report.yml", "-e", "kanban_redis_hosts=none", output=screen)
+        reports = list((place.DIRECTORY / "incidents").glob("*/report.html"))
+        if not reports:
+            screen.seek(0)
+            say(screen.read().decode(errors="replace"))
+    for report in reports:
+        say(f"Report: {report}")
+    # It also looks for what is over, in places that may be another user's; that is no failure of this.
+    return status or (0 if reports else reported)
+
+
+def _repair_and_undo(data: DataSet, login: dict[str, Any], before: counts.Count) -> int:
+    """Repair the data and undo the repair; return the last exit status."""
+    found = [before]
+    for state in ("repaired", "undone"):
+        values = ("-e", f"demo_state={state}", "-e", "demo_incident=DEMO-1")
+        if status := _play("tests/demo/corruption.yml", *values):
+            return status
+        say(f"\n{state.upper()}")
+        found.append(_show(data, login))
+    say("\nRows, counted without the collection:")
+    for line in counts.table(dict(zip(("before", "repaired", "undone"), found, strict=True))):
+        say(line)
+    say("\n" + counts.summary(*found))
+    return 0
+
+
+def _serve(data: DataSet) -> dict[str, Any]:
+    """Start and fill the servers, write what the inventory reads and the program to type; return the login."""
     directory = place.make_server_directory()
     began = time.monotonic()
+    say("\nStarting PostgreSQL and Redis")
     postgres, redis = Postgres(directory / "postgresql").start(), Redis(directory / "redis").start()
     version = postgres.query("SHOW server_version")[0][0].split()[0]
     with redis.client() as client:
         info: Any = client.info("server")
     product = "Valkey" if "valkey_version" in info else "Redis"
     number = info.get("valkey_version", info["redis_version"])
-    say(f"\nPostgreSQL {version} on {postgres.host}:{postgres.port}, {product} {number} on {redis.host}:{redis.port}")
+    say(f"PostgreSQL {version} on {postgres.host}:{postgres.port}, {product} {number} on {redis.host}:{redis.port}")
     say(f"  started in {time.monotonic() - began:.1f} s; their files are in {directory}")
 
     # The plan types its commands as the superuser; the owner of the tables is enough.
     password = secrets.token_urlsafe(24)
     postgres.query(sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(OWNER)), (password,))
-    # Without it, blockers would have no names.
+    # Without the first, blockers would have no names; without the other, an undo could not bring orphans back.
     postgres.query(sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(OWNER)))
+    may_write_orphans = "GRANT SET ON PARAMETER session_replication_role TO {}"
+    if int(version.split(".")[0]) < 15:
+        may_write_orphans = "ALTER ROLE {} SUPERUSER"
+    postgres.query(sql.SQL(may_write_orphans).format(sql.Identifier(OWNER)))
     postgres.create_database(DATABASE, OWNER)
+    say(f"Loading {data.tenants:,} tenants and {data.tickets:,} tickets")
     began = time.monotonic()
     with postgres.connect(DATABASE, user=OWNER, password=password) as session:
         data.load(session)
     broken = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in data.expected_corruption().items())
-    say(f"{data.tenants:,} tenants and {data.tickets:,} tickets loaded in {time.monotonic() - began:.1f} s")
+    say(f"  loaded in {time.monotonic() - began:.1f} s")
     say(f"  corrupt on purpose: {broken}")
 
     known = {
         "python": sys.executable,
         "directory": str(place.DIRECTORY),
         "operator": _operator(),
-        "tenants": data.tenants,
-        "tickets": data.tickets,
         "postgresql": {
             "host": postgres.host,
             "port": postgres.port,
@@ -135,12 +168,49 @@ def _serve(data: DataSet) -> None:
             "password": password,
             "bin": str(postgres.programs),
         },
-        "logs": str(directory / "*" / "server.log"),
         "redis": {"host": redis.host, "port": redis.port, "password": redis.password},
     }
     for name in ("ansible", "state", "incidents", "dumps"):
         (place.DIRECTORY / name).mkdir(mode=0o700)
     accounts.write_private(place.CONNECTION, json.dumps(known, indent=2) + "\n")
+    place.PROGRAM.write_text(_program())
+    place.PROGRAM.chmod(0o755)
+    return {"host": postgres.host, "port": postgres.port, "dbname": DATABASE, "user": OWNER, "password": password}
+
+
+def _program() -> str:
+    """Return the shell script that is ansible-playbook on these servers, from any directory."""
+    settings = {
+        "ANSIBLE_CONFIG": place.CHECKOUT / "ansible.cfg",
+        "ANSIBLE_COLLECTIONS_PATH": place.CHECKOUT / ".ansible/collections",
+        # Nothing is written to the home directory, which may be read-only and which `down` does not clean.
+        "ANSIBLE_HOME": place.DIRECTORY / "ansible",
+        # Ansible refuses to run in any other encoding.
+        **({} if _is_unicode() else {"LC_ALL": "C.UTF-8"}),
+    }
+    # Run by the interpreter, not by its shebang line: the path may be long or contain spaces.
+    program = [sys.executable, Path(sys.executable).with_name("ansible-playbook"), "-i", place.INVENTORY]
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            "# ansible-playbook on the servers of `make demo`, from any directory.",
+            f"cd {shlex.quote(str(place.CHECKOUT))} || exit",
+            *(f"export {name}={shlex.quote(str(value))}" for name, value in settings.items()),
+            # No byte code beside the sources, where `make demo-down` would leave it.
+            f"PYTHONPYCACHEPREFIX=${{PYTHONPYCACHEPREFIX:-{shlex.quote(str(place.BYTE_CODE))}}}",
+            "export PYTHONPYCACHEPREFIX",
+            f'exec {shlex.join(map(str, program))} "$@"',
+            "",
+        ]
+    )
+
+
+def _is_unicode() -> bool:
+    try:
+        locale.setlocale(locale.LC_CTYPE, "")
+    except locale.Error:
+        return False
+    return locale.nl_langinfo(locale.CODESET) == "UTF-8"
 
 
 def _operator() -> str:
@@ -150,74 +220,36 @@ def _operator() -> str:
         return f"uid {os.getuid()}"
 
 
-def read_connection() -> dict[str, Any]:
-    """Return what ``up`` wrote. Raises DemoError if there is no demonstration."""
-    try:
-        found: dict[str, Any] = json.loads(place.CONNECTION.read_text())
-    except FileNotFoundError:
-        raise place.DemoError("The demonstration is not up: `make demo` starts it.") from None
-    except PermissionError as error:
-        raise place.DemoError(f"Another user started the demonstration: {error}.") from error
-    return found
-
-
 @contextmanager
-def _session() -> Iterator[connection]:
-    login = dict(read_connection()["postgresql"])
-    login["dbname"] = login.pop("db")
-    del login["bin"]
-    try:
-        session = psycopg2.connect(**login, connect_timeout=5)
-    except psycopg2.OperationalError as error:
-        raise place.DemoError(f"The demonstration's database does not answer: {error}Run `make demo` again.") from error
+def _session(login: dict[str, Any]) -> Iterator[connection]:
+    session = psycopg2.connect(**login, connect_timeout=5)
     try:
         yield session
     finally:
         session.close()
 
 
-def show(data: DataSet) -> mend.Count:
+def _show(data: DataSet, login: dict[str, Any]) -> counts.Count:
     """Print how many tenants are on and what is corrupt in the database at this moment; return the latter."""
-    with _session() as session:
-        kinds, on, found = data.count_by_kind(session), data.count_on(session), mend.count(session)
-    say(f"  {on:,} of {sum(kinds.values()):,} tenants are on")
-    for kind, count in kinds.items():
-        say(f"    {kind:<14}{count:>8,}  {'off' if kind in data.off_kinds() else 'ON'}")
+    with _session(login) as session:
+        kinds, found = data.count_by_kind(session), counts.count(session)
+    on = {kind: count for kind, count in kinds.items() if count and kind not in data.off_kinds()}
+    values = f" ({', '.join(f'{kind} {count:,}' for kind, count in on.items())})" if on else ""
+    say(f"  {sum(on.values()):,} of {sum(kinds.values()):,} tenants are on{values}")
     broken = ", ".join(f"{count:,} {what}" for what, count in found.damage.items() if count)
-    noted = ", ".join(f"{count:,} {what}" for what, count in found.noted.items() if count)
-    left = f"; left to a person: {noted}" if noted else ""
-    say(f"  corrupt: {broken or 'nothing that is repaired'}{left}; {found.rows:,} rows, {found.kept:,} in quarantine")
+    say(f"  corrupt: {broken or 'no row'}; {found.rows:,} rows, {found.kept:,} in quarantine")
     return found
 
 
-def _command(playbook: str, *arguments: str, inventory: str) -> list[str]:
-    # Run by the interpreter, not by its shebang line: the path may be long or contain spaces.
-    program = Path(sys.executable).with_name("ansible-playbook")
-    return [sys.executable, str(program), "-i", inventory, f"playbooks/{playbook}", *arguments]
+def _play(playbook: str, *arguments: str, output: IO[bytes] | None = None) -> int:
+    """Run a real playbook, on the terminal or into a file, and return its exit status.
 
-
-def _environment() -> dict[str, str]:
-    environment = dict(os.environ)
-    # Write nothing to the home directory, which may be read-only and which `down` does not clean.
-    environment["ANSIBLE_HOME"] = str(place.DIRECTORY / "ansible")
-    environment["ANSIBLE_CONFIG"] = str(place.CHECKOUT / "ansible.cfg")
-    try:
-        locale.setlocale(locale.LC_CTYPE, "")
-        unicode = locale.nl_langinfo(locale.CODESET) == "UTF-8"
-    except locale.Error:
-        unicode = False
-    if not unicode:
-        # Ansible refuses to run in any other encoding.
-        environment["LC_ALL"] = "C.UTF-8"
-    return environment
-
-
-def _play(playbook: str, *arguments: str) -> int:
-    """Run a real playbook on the terminal and return its exit status. Raises DemoError after ten minutes."""
-    command = _command(playbook, *arguments, inventory=str(place.INVENTORY))
-    say(f"\n$ {_typed(playbook, *arguments)}\n")
+    Raises DemoError after ten minutes.
+    """
+    say(f"\n$ {shlex.join([str(place.PROGRAM.relative_to(place.CHECKOUT)), playbook, *arguments])}")
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=place.CHECKOUT, env=_environment(), stdin=subprocess.DEVNULL)
+    command = [str(place.PROGRAM), playbook, *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         status = process.wait(_PLAYBOOK_SECONDS)
     except BaseException as error:
@@ -227,34 +259,5 @@ def _play(playbook: str, *arguments: str) -> int:
                 f"The playbook did not end within {_PLAYBOOK_SECONDS} s; the servers are up."
             ) from None
         raise
-    say(f"\nThe playbook took {time.monotonic() - began:.1f} s and ended with status {status}.")
+    say(f"The playbook took {time.monotonic() - began:.1f} s and ended with status {status}.")
     return status
-
-
-def _typed(playbook: str, *arguments: str) -> str:
-    """Return a command as typed in the checkout."""
-    program = Path(sys.executable).with_name("ansible-playbook")
-    shown = program.relative_to(place.CHECKOUT) if program.is_relative_to(place.CHECKOUT) else program
-    line = shlex.join([str(shown), "-i", "inventories/demo", f"playbooks/{playbook}", *arguments])
-    home = Path.home() if "HOME" in os.environ else None
-    writable = home is not None and os.access(home, os.W_OK)
-    return line if writable else f"ANSIBLE_HOME=.cache/demo/ansible {line}"
-
-
-def _hints(status: int, stop: bool) -> None:
-    if status:
-        say("\nThe scenario did not end well: its last screen says what holds. The servers stay up for a look.")
-    say("\nThe servers are still up. In this directory:")
-    undo = ("undo it, each tenant to what it was", _typed("reenable.yml", "-e", "kanban_reenable=all"))
-    for what, line in (
-        *([undo] if stop or status else []),
-        ("look at the flags", f"{_python()} -m tests.demo status"),
-        ("run the scenario again", _typed("scenario3.yml")),
-        ("remove every process and file", "make demo-down"),
-    ):
-        say(f"  {what}:\n    {line}")
-
-
-def _python() -> str:
-    python = Path(sys.executable)
-    return shlex.quote(str(python.relative_to(place.CHECKOUT) if python.is_relative_to(place.CHECKOUT) else python))

@@ -11,11 +11,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.documents import claims, started
 from tests.documents.commands import ANY, ROOT, commands_of, documents, form, play_of
 from tests.documents.started import STARTED, Started
 from tests.support import processes
+from tools.matrix.cells import CELLS
 
 TEXT = """\
 Type `make demo`, or `ansible-playbook` with `make …`; `kanban_fence: false` is no command, `make fix` is one.
@@ -73,6 +75,18 @@ def test_what_ci_runs_it_comes_to() -> None:
     assert not {"demo", "bench", "drills"} & reached
     for said in claims.claims()["ci"]:
         assert said.removeprefix("make ") in reached, said
+
+
+def test_the_public_ci_calls_targets_and_versions_that_are_there() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    lines = [line for job in jobs.values() for step in job["steps"] for line in step.get("run", "").splitlines()]
+    typed = {line.removeprefix("make ") for line in lines if line.startswith("make ")}
+    stages = {"${{ matrix.stage }}": jobs["checks"]["strategy"]["matrix"]["stage"]}
+    called = {target for name in typed for target in stages.get(name, [name])}
+    assert {"lint", "sanity", "unit", "servers"} <= called <= targets
+    versions = jobs["integration"]["strategy"]["matrix"]["postgresql"]
+    assert {f"postgresql-{version}" for version in versions} <= {cell.name for cell in CELLS}
 
 
 def test_nothing_is_said_twice() -> None:

@@ -9,10 +9,12 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.documents import started
@@ -23,6 +25,7 @@ from tests.support import binaries, tarball
 from tests.support.processes import free_port
 from tests.support.servers import Redis, workspace
 from tools.matrix.cells import CELLS
+from tools.tree import collection_copy
 
 COLLECTIONS = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"), "PAGER": "cat"}
 
@@ -31,6 +34,16 @@ def documented(program: str) -> set[str]:
     """Return the documented lines that begin with a program."""
     lines = [line for path in documents() for line in commands_of(path.read_text())]
     return {line for line in lines if line.split()[0].rpartition("/")[2] == program}
+
+
+def repository(place: Path) -> Path:
+    """Make a repository of what git knows here, as a commit of it would be."""
+    with collection_copy() as copy:
+        shutil.copytree(copy, place, symlinks=True)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "All"]):
+        subprocess.run(["git", *words], cwd=place, check=True, timeout=60)
+    return place
 
 
 def test_what_is_described_is_shown() -> None:
@@ -47,11 +60,17 @@ def test_what_is_described_is_shown() -> None:
         assert "kanban_postgresql_host" in role.stdout
 
 
-def test_it_is_installed_as_readme_says(tmp_path: Path) -> None:
-    built = tarball.build(tmp_path)
+@pytest.mark.parametrize("source", ["tarball", "git"])
+def test_it_is_installed_as_readme_says(tmp_path: Path, source: str) -> None:
     install = (ROOT / "README.md").read_text().partition("\n## Install\n")[2].partition("\n## ")[0]
     lines = [line for line in commands_of(install) if line.startswith(("ansible-galaxy ", "cp "))]
-    assert [line.split()[0] for line in lines] == ["ansible-galaxy", "cp", "cp"]
+    assert [line.split()[0] for line in lines] == ["ansible-galaxy", "cp", "cp", "ansible-galaxy"]
+    if source == "tarball":
+        assert tarball.build(tmp_path).name.startswith("chatia-kanban_rollback-")
+        del lines[3]
+    else:
+        from_git = re.sub(r"git\+https://\S+", f"git+file://{repository(tmp_path / 'repository')}", lines.pop())
+        lines[0] = from_git
     env = environment(HOME=str(tmp_path), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     # As for a reader, who sets neither.
     del env["ANSIBLE_HOME"], env["ANSIBLE_STDOUT_CALLBACK"]
@@ -59,7 +78,6 @@ def test_it_is_installed_as_readme_says(tmp_path: Path) -> None:
         # No Galaxy is asked: one that cannot be reached changes nothing.
         done = started.run_line(line, tmp_path, env={**env, "ANSIBLE_GALAXY_SERVER": "https://127.0.0.1:1"})
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-    assert built.name.startswith("chatia-kanban_rollback-")
     assert (tmp_path / "inventories/production/hosts.yml").is_file()
     told = started.run([beside("ansible-config"), "dump", "--only-changed"], tmp_path, env=env).stdout
     assert f"CONFIG_FILE() = {tmp_path / 'ansible.cfg'}" in told

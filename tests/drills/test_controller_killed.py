@@ -25,35 +25,35 @@ from tests.playbooks.turns import killed_in_turn, tasks
 MOMENTS = (
     "contain : Switch the flag off",
     "contain : Raise the fence",
-    "contain : Hold the write block",
+    "contain : Set the write block",
     "contain : Note when containment was done here",
     "contain : Keep the flag off until every earlier transaction has ended",
     "contain : Read the write block back",
-    "preserve : Gather what was begun beside containment",
+    "preserve : Gather evidence that was started during containment",
     "job : Forget an earlier job",
-    "job : Make a place for the job",
+    "job : Make a directory for the job",
     "job : Let the job's user reach what is in it",
-    "job : Make one for what Ansible notes of the job",
-    "job : Look for what killed runs have left",
+    "job : Make a directory for Ansible's notes of the job",
+    "job : Find what killed runs have left",
     "preserve : Dump the tables, and prove the dump",
     "job : Wait until it is proven",
-    "job : Keep what is known of the job",
-    "job : Take its notes away",
-    "job : Take its place away",
+    "job : Keep the job's result",
+    "job : Remove its notes",
+    "job : Remove its directory",
     "preserve : Keep what is known of the dump",
-    "preserve : Gather what Redis says of itself",
+    "preserve : Gather Redis's own figures",
     "preserve : Gather processes, logs and metrics",
-    "contain : Ask who leads, and who is on",
-    "contain : Keep in mind who is on again",
-    "contain : Ask whether the fence is up",
+    "contain : Read which server leads, and who is on",
+    "contain : Note who is on again",
+    "contain : Read whether the fence is up",
 )
 # On a host nothing depends on these, so each run of one incident is killed at the next of them.
 LATER = ("verdict : ", "communicate : ", "assess : ", "recover : ", "validate : ")
 # What only a run after a killed one does.
 AFTER = {
-    "job : Let others begin, and read what became of theirs",
-    "job : Look for notes of those",
-    "job : See which places that lay here are in use",
+    "job : Open the directories for other runs",
+    "job : Find their notes",
+    "job : Check which old directories are in use",
 }
 FAST = "contain : Switch the flag off"
 _DONE = re.compile(r"^(ok|changed): ", re.MULTILINE)

@@ -46,5 +46,5 @@ def test_idle_in_transaction_when_the_controller_is_killed(drill: Drill) -> None
             drill.flag.judge(drill.running[-1])
             session.rollback()
 
-        killed_in_turn(drill.start, left, moments=("Prove the fence when they have ended",), timeout=RUN_SECONDS)
+        killed_in_turn(drill.start, left, moments=("Prove the fence after that",), timeout=RUN_SECONDS)
     drill.finish()

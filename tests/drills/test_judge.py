@@ -38,7 +38,7 @@ from tests.playbooks.place import BLOCK
 from tests.playbooks.runner import Run
 from tests.staging.account import ACKNOWLEDGED, REFUSED, UNKNOWN, Entry, Report, doubted
 
-_SCREEN = "What holds, what does not, and what to do next ***\n"
+_SCREEN = "Result\n"
 SOUND = "CONTAINED: Kanban V2 is off for all 200 tenants (60 were switched off now)."
 
 

@@ -33,7 +33,7 @@ TOKEN, ENVIRONMENT = "a-token-of-the-test", "staging"
 # A listener ends with the process of the tests, however that ends.
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
 # What each run of alert.yml says once, and what a run that triages says.
-RUN = "PLAY [2. Decide what it may set off]"
+RUN = "PLAY [2. Decide what the alert may start]"
 TRIAGE = r"Decided [0-9.]+ s after the command"
 # A Java machine starts, beside everything else that runs here.
 START_SECONDS = 90

@@ -38,7 +38,7 @@ PLAY = """
       login_password: "{{ kanban_postgresql_password }}"
     __bootstrap_roles: ["{{ kanban_role }}"]
   tasks:
-    - name: Bring in or take away
+    - name: Install or remove
       ansible.builtin.include_role:
         name: chatia.kanban_rollback.bootstrap
         tasks_from: "database_{{ state }}"

@@ -112,7 +112,7 @@ def test_memberships_are_taken_back_with_the_next_bootstrap(bare: Place) -> None
     bare.db.rows(f"CREATE ROLE others; GRANT others TO {bare.role}")
     taken_back, granted = changed(bare.play(bootstrap_memberships=GROUPS[1:]))
     # What it could read as a member it is then granted column by column.
-    assert (taken_back, granted[:15]) == ("Take back what it needs no longer", "Make the ledger")
+    assert (taken_back, granted[:15]) == ("Revoke the roles that it no longer needs", "Make the ledger")
     assert memberships(bare) == ["others", *GROUPS[1:]]
     assert changed(bare.play(bootstrap_memberships=GROUPS[1:])) == []
     # None at all, and another role's grant.

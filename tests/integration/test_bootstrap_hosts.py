@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_a_plan_without_a_driver_says_so_and_the_database_follows_it(machine: Ma
     assert local.rc != 0
     assert "psycopg2" in local.text, local.output
     assert "would be installed first" not in local.text
+
+
+def test_without_community_postgresql_it_says_what_to_type(machine: Machine) -> None:
+    collection = Path(sysconfig.get_path("purelib"), "ansible_collections/community/postgresql")
+    assert (collection / "plugins").is_dir()
+    hidden = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {collection} && exec "$@"', "sh")
+    run = machine.run(db={"db1": {}}, prefix=hidden)
+    # Not 4, by which Ansible refuses a file that it cannot read.
+    assert run.rc == 2, run.output
+    assert "Type on the controller: ansible-galaxy collection install community.postgresql #" in run.text
+    assert "Traceback" not in run.output
+    assert not machine.has_ledger
 
 
 @pytest.mark.drill

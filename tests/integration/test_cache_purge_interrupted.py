@@ -62,7 +62,8 @@ def test_a_connection_that_is_cut_again_and_again(redis: Cache) -> None:
 
 
 def test_a_redis_that_dies_and_does_not_come_back() -> None:
-    with Cache.started(appendonly="yes") as redis:
+    # Every second, the default, lets what was acknowledged wait for a slow disk.
+    with Cache.started(appendonly="yes", appendfsync="no") as redis:
         with half_way(redis, deadline=4) as running:
             redis.server.crash()
             died = running.result()

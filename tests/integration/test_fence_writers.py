@@ -164,7 +164,7 @@ def test_through_a_pooler(db: Database, directory: Path, dormant: bool) -> None:
             direct.ok("write_fence", state="dormant", grant_to=[role])
             fence = db.modules(role, tables=TABLES).having(**over)
         with db.transaction(MOVES[0]) as writer:
-            done = fence.run("write_fence", incident_id="INC-1", drain=0, deadline=2)
+            done = fence.run("write_fence", incident_id="INC-1", drain=0, deadline=5)
             assert done["database"]["pooled"] is True
             assert done["status"] == ("draining" if dormant else "not_fenced")
             held = done["draining"] if dormant else done["blocked"]

@@ -103,7 +103,7 @@ def test_what_killed_runs_left_is_taken_away_and_nothing_else(tmp_path: Path) ->
         stay.update((other, forged))
     options = ("-e", f"ansible_python_interpreter={sys.executable}")
     running = playbook.start(tmp_path, playbook.written(tmp_path, PLAY), *options, TMPDIR=str(tmp_path))
-    running.says("TASK [chatia.kanban_rollback.job : Let others begin, and read what became of theirs]")
+    running.says("TASK [chatia.kanban_rollback.job : Open the directories for other runs]")
     goes_on(*others)
     run = running.wait()
     assert run.rc == 0, run.output

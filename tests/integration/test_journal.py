@@ -235,7 +235,7 @@ def test_a_disk_that_is_full_or_read_only_fails_nothing(place: Place) -> None:
 def test_a_controller_that_is_killed_leaves_whole_lines(place: Place) -> None:
     running = place.start("scenario3")
     try:
-        running.says("Stopped: what holds now")
+        running.says("Stopped: result so far")
         running.kill()
     finally:
         running.clear()

@@ -67,7 +67,7 @@ def test_a_stop_as_it_is_read_on_a_terminal_and_in_a_file(db50: Database, direct
     # Tasks that only keep records are silent, and what a line has said is not repeated.
     assert not holds(lines, "Note when containment was done|Name the run and its incident|tenants switched off in")
     # The screens are whole, and the last lines say how it ended.
-    assert len(holds(lines, "^What holds, what does not, and what to do next$")) == 2
+    assert len(holds(lines, "^Result$")) == 2
     assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants" in folded
     (incident,) = (directory / "incidents").iterdir()
     done = re.match(r"DONE \(contained\) after (\d\d):(\d\d), ", lines[-4])
@@ -124,7 +124,7 @@ def test_the_same_again_in_a_file_and_in_ansible_s_own_words(db50: Database, dir
     ):
         assert added in more.output
     assert not re.findall(step, more.output)
-    assert more.output.count("What holds, what does not, and what to do next") == 2
+    assert len(re.findall(r"^Result\r?$", more.output, re.MULTILINE)) == 2
     narrow = seen(db50, directory, "reenable", "-e", "kanban_reenable=all", columns=40)
     assert narrow.rc == 0, narrow.sent
     steps = [line for line in narrow.lines if re.match(r"\d\d:\d\d  ", line)]
@@ -135,6 +135,7 @@ def test_the_same_again_in_a_file_and_in_ansible_s_own_words(db50: Database, dir
 
 @pytest.mark.drill
 def test_a_database_that_does_not_answer_is_a_line_and_the_run_goes_on(db50: Database, directory: Path) -> None:
+    seen(db50, directory, "preflight")
     run = seen(db50, directory, "scenario3", "-e", "kanban_postgresql_port=1")
     text = " ".join(" ".join(run.lines).split())
     assert run.rc == 2
@@ -142,6 +143,10 @@ def test_a_database_that_does_not_answer_is_a_line_and_the_run_goes_on(db50: Dat
     assert "Raise the fence [db1]: FAILED, the run goes on: as above" in text
     assert "fatal:" not in text
     assert "NOT CONTAINED: 1 of 1 hosts did not answer" in text
+    by_psql, next_ = text.index("Break-glass for db1, with psql alone, on db1 itself"), text.index("Next: ")
+    assert by_psql < text.index(f"psql -X -h 127.0.0.1 -p {db50.server.port}") < next_
+    assert "/break-glass/db1.sql" in text[by_psql:next_]
+    assert "kanban_reenable=all" not in text, "nothing was switched off, so there is nothing to undo"
     assert re.search(r"FAILED, after 00:\d\d, .* exit status is not 0. Journal: \S+ This terminal may be closed;", text)
     assert run.colors & RED
 

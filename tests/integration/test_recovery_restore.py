@@ -277,7 +277,7 @@ def test_killed_at_each_task_it_is_as_before_or_as_approved_and_the_next_run_goe
         lambda: place.start(**given, kanban_approved_by="ana"), left, moments=EACH, since="5. Assess"
     )
     assert done.rc == 0, done.output
-    for words in ("Compare with the backup", "Bring back what was approved", "Account for every row of the dump"):
+    for words in ("Compare with the backup", "Restore by the approved plan", "Compare every row with the dump"):
         assert any(words in task for task in tasks), tasks
     assert "the data is validated" in done.screen
     assert len(states) == 2, "before, and as approved"

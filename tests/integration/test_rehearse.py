@@ -114,7 +114,7 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
             "kanban_redis_port": server.port,
             "kanban_redis_password": server.password,
         }
-        for says in ("Plant test data", "Stopped: what holds now", "Lower the fence"):
+        for says in ("Plant test data", "Stopped: result so far", "Lower the fence"):
             running = place.begin(**given)
             try:
                 running.says(says)
@@ -130,14 +130,14 @@ def test_killed_in_the_middle_it_is_put_back_by_the_next_one(place: Staging) -> 
             early = place.rehearse(**given)
             assert (early.rc, place.open()) == (2, [(incident, scenario)]), early.output
             assert "it may be at work" in early.screen
-            if says == "Stopped: what holds now":
+            if says == "Stopped: result so far":
                 assert redis.run("GET", "kanban:emergency:write-block") == "true"
                 place.db.rows("""UPDATE kanban_rollback.events SET at = '2020' || substr(at, 5)""")
                 later = place.rehearse(**given)
             else:
                 later = place.rehearse("-e", "kanban_rehearse=put_back", **given)
             # One that was asked for a scenario has rehearsed none.
-            assert later.rc == (2 if says == "Stopped: what holds now" else 0), later.output
+            assert later.rc == (2 if says == "Stopped: result so far" else 0), later.output
             assert f"PUT BACK: what the rehearsal {incident} left is as before." in later.screen
             assert (place.rows(), place.open()) == (before, [])
             assert redis.run("GET", "kanban:emergency:write-block") is None

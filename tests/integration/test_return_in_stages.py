@@ -31,7 +31,7 @@ def back(db: Database, directory: Path) -> Iterator[Return]:
 
 def screen(run: Run) -> str:
     """Return the last screen on one line, without the separators of a list of lines."""
-    return re.sub(r'", "', " ", one_line(run.output.rpartition("What holds, what does not")[2]))
+    return re.sub(r'", "', " ", one_line(run.output.rpartition(": Result]")[2]))
 
 
 @pytest.mark.drill

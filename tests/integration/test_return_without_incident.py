@@ -33,6 +33,15 @@ def test_no_incident_is_a_refusal_with_its_page(db: Database, directory: Path) -
     assert not db.has_ledger()
 
 
+def test_nothing_is_returned_under_a_variable_that_nothing_reads(db: Database, directory: Path) -> None:
+    run = _all_back(db, directory, "-e", "kanban_incidnt_id=INC-20200101-001")
+    assert run.rc == 2, run.output
+    assert "Nothing was switched on. kanban_incidnt_id is no variable" in run.text
+    assert "is kanban_incident_id meant?" in run.text
+    assert page_of("misspelt_variable") in run.text
+    assert "PLAY [1. " not in run.output
+
+
 def test_of_an_incident_that_no_database_knows_nobody_is_told_and_nothing_is_claimed(
     db: Database, directory: Path
 ) -> None:

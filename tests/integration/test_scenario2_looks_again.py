@@ -84,8 +84,11 @@ def test_who_is_on_again_after_the_watch_is_not_said_to_be_off(place: Place) -> 
 def test_a_database_that_is_silent_after_the_watch_is_not_known_any_more(place: Place) -> None:
     """Also if nothing could be watched, for lack of metrics."""
     silent = playbook.silent_where("__selective_not_verified is defined and __contain_still is not defined")
-    run = scenario2(place, **NOTHING, **silent)
+    run = scenario2(place, **NOTHING, **silent, kanban_investigate_second=9)
     assert off(place) == [1, 2], run.output
+    unread = "kanban_investigate_second is no variable of this collection"
+    assert f"IGNORED: {unread}, so nothing reads it; is kanban_investigate_seconds meant?" in run.screen, run.output
+    assert f"[WARNING]: {unread}" in run.text.partition("TASK [")[2].partition("TASK [")[0], "with the first task"
     assert run.rc == 2, run.output
     assert "NOT WELL: the list on db1 is not known to be off" in run.screen, run.output
     assert "CONTAINED: Kanban V2 is off for the 2 tenants named" not in run.screen

@@ -27,7 +27,7 @@ ANSIBLE = CHECKOUT / ".cache" / "ansible"
 # Three hours behind UTC, like the runbook's company: code that takes one for the other is noticed.
 ZONE = "<-03>3"
 # Only as a heading, which Ansible's own output has in brackets: a journal that -vv shows names the task, too.
-_SCREEN = re.compile(r"^(?:TASK \[(?:[\w.]+ : )?)?What holds, what does not, and what to do next", re.MULTILINE)
+_SCREEN = re.compile(r"^(?:TASK \[(?:[\w.]+ : )?Result\]|Result\r?$)", re.MULTILINE)
 # In the environment of all that a run starts, so that what a killed one leaves can be recognized.
 _MARK = "KANBAN_TEST_RUN"
 

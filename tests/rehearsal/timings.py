@@ -15,7 +15,11 @@ from typing import Any
 # objective is about. The headings are the runbook's.
 _SCENARIOS = {
     "1. Contain: flag off for every tenant": ("scenario1", "5. Validate: metrics", "verified"),
-    "3. Contain: flag off for those of the list": ("scenario2", "7. Decide: hold, pause, or everybody", "verified"),
+    "3. Contain: flag off for the listed tenants": (
+        "scenario2",
+        "7. Decide: hold, pause, or off for every tenant",
+        "verified",
+    ),
     "1. Contain: flag off for every tenant, fence, write block": (
         "scenario3",
         "4. Preserve: evidence of every tier, and the dump",
@@ -27,8 +31,8 @@ _STOPS = ("feature_flag", "write_block", "write_fence")
 # The plays in which reenable.yml undoes a misfire.
 _UNDOES = (
     "2. Re-enable: every tenant as before",
-    "3. Re-enable: writes again, in the database",
-    "4. Re-enable: writes again, in the application",
+    "3. Re-enable: release writes in the database",
+    "4. Re-enable: release writes in the application",
 )
 
 

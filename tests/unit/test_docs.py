@@ -28,7 +28,7 @@ WHERE = f"{REPOSITORY}/blob/main"
     [
         ("README.md", "[a](docs/one.md#part) [b](LICENSE)", f"[a](one.md#part) [b]({WHERE}/LICENSE)"),
         ("docs/one.md", "![a](a.svg) [`b`](on/call.md)", "![a](a.svg) [`b`](on/call.md)"),
-        ("docs/one.md", "[a](../README.md)\n[b]: ../roles/x", f"[a](index.md)\n[b]: {REPOSITORY}/tree/main/roles/x"),
+        ("docs/one.md", "[a](../README.md)\n[b]: ../roles/x", f"[a](README.md)\n[b]: {REPOSITORY}/tree/main/roles/x"),
         ("docs/on/call.md", '[a](../one.md) <a href="../../LICENSE">', f'[a](../one.md) <a href="{WHERE}/LICENSE">'),
         # An address, a place in the same page, and code stay as they are.
         *(
@@ -96,6 +96,7 @@ def test_a_finished_site_arrives_and_loads_nothing_from_elsewhere(tmp_path: Path
 def test_each_link_of_the_documentation_leads_somewhere_and_each_page_is_found(tmp_path: Path) -> None:
     assert docs.lay_out(tmp_path) == []
     start = (tmp_path / "index.md").read_text(encoding="utf-8")
+    assert start.startswith("# On call\n")
     assert "\nsecurity\n" in start.partition("{toctree}")[2]
 
 

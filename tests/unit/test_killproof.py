@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._killproof import (
     CONFIRM_SECONDS,
+    SAME_LOOKS,
     Apart,
     Look,
     Shared,
@@ -26,12 +27,19 @@ def look(at: float, serves: str, pid: int | None = 1, question: str | None = Non
     return Look(at, at + 0.01, Said(serves, pid, None if serves == V1 else f"it says {serves}"), question)
 
 
+def alone(watched: Apart, number: int = 0, pid: int = 1) -> None:
+    """Let one process answer often enough to be the only one at its URL, before it turns."""
+    for _time in range(SAME_LOOKS):
+        watched.see(number, look(0, V2, pid))
+
+
 def judged(watched: Apart | Shared, now: float) -> dict[str, Any]:
     return outcome(watched, watched.done(now))
 
 
 def test_one_look_is_no_proof_and_the_second_counts_from_the_first() -> None:
     watched = Apart(["a"], [None])
+    alone(watched)
     assert not judged(watched, 0)["proven"]
     watched.see(0, look(1, V1))
     first = judged(watched, 1)
@@ -46,6 +54,8 @@ def test_one_look_is_no_proof_and_the_second_counts_from_the_first() -> None:
 
 def test_the_first_to_turn_is_looked_at_again_when_the_last_has() -> None:
     watched = Apart(["a", "b"], [None])
+    alone(watched, 0, 1)
+    alone(watched, 1, 2)
     for moment in (0, 1, 2):
         watched.see(0, look(moment, V1, 1))
         watched.see(1, look(moment, V2, 2))
@@ -63,7 +73,8 @@ def test_what_comes_between_begins_it_anew(between: Look) -> None:
     watched.see(0, look(1, V1))
     watched.see(0, between)
     last = between.said.pid or 1
-    watched.see(0, look(3, V1, last))
+    for number in range(SAME_LOOKS):
+        watched.see(0, look(3 + number / 100, V1, last))
     watched.see(0, look(4, V1, last))
     done = judged(watched, 4)
     assert done["proven"]
@@ -72,6 +83,7 @@ def test_what_comes_between_begins_it_anew(between: Look) -> None:
 
 def test_silence_ends_what_was_known_about_every_tenant() -> None:
     watched = Apart(["a"], ["7", "9"])
+    alone(watched)
     for moment, serves, question in ((1, V1, "7"), (1, V1, "9"), (2, UNKNOWN, "7"), (3, V1, "7"), (4, V1, "7")):
         watched.see(0, look(moment, serves, None if serves == UNKNOWN else 1, question))
     assert not judged(watched, 4)["proven"], "it may be another process by now, and it was not asked about 9"
@@ -86,12 +98,25 @@ def test_a_url_behind_which_process_ids_take_turns_is_no_proof() -> None:
     for moment in range(10):
         watched.see(0, look(moment, V1, 1 + moment % 2))
     (row,) = judged(watched, 10)["unproven"]
-    assert "its process id changed 9 times" in row["error"]
+    assert "its process id changed 9 times: behind one URL there are several processes" in row["error"]
+
+
+@pytest.mark.parametrize("pids", [[1] * SAME_LOOKS, [2] + [1] * SAME_LOOKS, [1, 2] + [1] * SAME_LOOKS * 2])
+def test_one_process_must_answer_often_at_its_own_url_and_none_may_come_back(pids: list[int]) -> None:
+    watched = Apart(["a"], [None])
+    for number, pid in enumerate(pids):
+        assert not judged(watched, 9)["proven"], "by luck the same of several may have answered"
+        watched.see(0, look(number, V1, pid))
+        if len(set(pids[:number])) < len(set(pids)):
+            assert watched.at_once(0)
+    assert judged(watched, 99)["proven"] is (2 not in pids[1:]), "a process that was restarted never comes back"
+    assert not watched.at_once(0)
 
 
 def test_two_urls_with_one_process_id_are_said() -> None:
     watched = Apart(["a", "b"], [None])
     for number in (0, 1):
+        alone(watched, number, 5)
         watched.see(number, look(0, V1, 5))
         watched.see(number, look(1, V1, 5))
     done = judged(watched, 2)
@@ -107,6 +132,9 @@ _events = st.lists(
 def test_proven_means_v1_twice_by_who_answered_last_and_nothing_else_since(events: list[Any]) -> None:
     watched = Apart(["a", "b"], [None])
     seen: dict[int, list[tuple[str, int | None]]] = {0: [], 1: []}
+    for number, looks in seen.items():
+        alone(watched, number, 1)
+        looks.extend([(V2, 1)] * SAME_LOOKS)
     for moment, (number, serves, pid) in enumerate(events):
         known = None if serves == UNKNOWN else pid
         watched.see(number, look(moment, serves, known))

@@ -185,7 +185,7 @@ def test_a_watch_says_that_the_terminal_may_be_closed_and_stays_with_its_last_wo
     assert made.host_began(AT + 2, step(role="observe", task="t2"), None) == []
     assert made.ended(step(role="observe", module="metric_gate", result={"verdict": "ok"})) == []
     for word in ("at 10 s", "at 20 s"):
-        assert made.message(AT + 20, "Say how it stands", "observe", word) == []
+        assert made.message(AT + 20, "Report the watch so far", "observe", word) == []
     assert made.status(AT + 20) == "00:20  at 20 s"
     assert texts(made.play_began(AT + 21, "8. What holds", "scenario1", False)) == ["00:21  at 20 s"]
 

@@ -95,13 +95,13 @@ def test_everything_is_there() -> None:
 
 
 def test_a_variable_that_is_misspelt_is_told_with_the_one_that_is_meant() -> None:
-    known = ["kanban_recovery", "kanban_reason", "kanban_app_url"]
-    given = ["kanban_recovry", "kanban_reason", "kanban_team_of_ours", "ansible_host", "kanban_app_urls"]
-    result = judge({"db1": db()}, variables={"given": given, "known": known})
+    found = {"kanban_app_urls": "kanban_app_url", "kanban_later": ""}
+    result = judge({"db1": db()}, misspelt=found)
     assert [item["name"] for item in result["items"]] == ["variables", "variables"]
     assert result["ready"], "it is no reason to be called NOT READY"
-    assert "1. kanban_app_urls is no variable of the profile; kanban_app_url is. Nothing reads it" in text(result)
-    assert "2. kanban_recovry is no variable of the profile; kanban_recovery is." in text(result)
+    line = "is no variable of this collection, so nothing reads it"
+    assert f"1. kanban_app_urls {line}; is kanban_app_url meant? To do: Correct the name" in text(result)
+    assert f"2. kanban_later {line}." in text(result)
 
 
 def test_a_wrong_value_is_told_once_with_the_hosts_that_have_it() -> None:

@@ -14,7 +14,7 @@ from tests.rehearsal.timings import accepted_since_the_fence, parsed, table, tim
 
 HEADINGS = {
     "scenario1": ("1. Contain: flag off for every tenant", "5. Validate: metrics"),
-    "scenario2": ("3. Contain: flag off for those of the list", "7. Decide: hold, pause, or everybody"),
+    "scenario2": ("3. Contain: flag off for the listed tenants", "7. Decide: hold, pause, or off for every tenant"),
     "scenario3": (
         "1. Contain: flag off for every tenant, fence, write block",
         "4. Preserve: evidence of every tier, and the dump",

@@ -171,7 +171,7 @@ def run(kill: float) -> list[dict[str, Any]]:
         line("play began", 2, number=2),
         task("Switch the flag off", 2, kill, "feature_flag", changed=True),
         task("Switch the flag off", 2, 0.2, "feature_flag", host="db2"),
-        task("Hold the write block", 2, 0.4, "write_block", changed=True),
+        task("Set the write block", 2, 0.4, "write_block", changed=True),
         task("Never started", 2, None),
         line("play began", 8, number=3),
         task("Keep it off", 3, 7.0, "feature_flag", changed=True),
@@ -183,7 +183,7 @@ def test_the_path_to_the_stop_ends_with_it_and_has_the_slowest_host_of_each_task
         steps.STARTED: 1.5,
         "Name it": 0.1,
         "Switch the flag off": 0.8,
-        "Hold the write block": 0.4,
+        "Set the write block": 0.4,
     }
 
 
@@ -220,7 +220,7 @@ def test_a_step_that_some_runs_had_no_need_of_is_counted() -> None:
     assert told[0] == "Ansible starts and reads the playbook 1.50 s 1.50 s 1.50 s"
     assert told[2:] == [
         "Switch the flag off 1.00 s 2.00 s 2.00 s",
-        "Hold the write block 0.40 s 0.40 s 0.40 s (1 runs)",
+        "Set the write block 0.40 s 0.40 s 0.40 s (1 runs)",
     ]
 
 

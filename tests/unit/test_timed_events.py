@@ -109,7 +109,7 @@ def test_the_clock_starts_with_the_command(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_killed_has_no_end(tmp_path: Path) -> None:
-    lines, path = journal(tmp_path, [*RUN[:-1], play(5.8, "2. Stopped: what holds now")])
+    lines, path = journal(tmp_path, [*RUN[:-1], play(5.8, "2. Stopped: result so far")])
     found = timings_of(lines)
     assert found is not None
     assert (found.disabled, found.total) == (5.5, None)
@@ -126,9 +126,9 @@ def test_a_misfire_is_undone_when_flag_fence_and_block_are_as_before(tmp_path: P
     run = [
         play(1, "2. Re-enable: every tenant as before"),
         ended(2, FLAG, {}),
-        play(3, "4. Re-enable: writes again, in the application"),
+        play(3, "4. Re-enable: release writes in the application"),
         ended(4, block, {}),
-        play(5, "5. Did somebody stop it again meanwhile"),
+        play(5, "5. Was V2 stopped again meanwhile"),
         ended(7, FLAG, {}),
     ]
     lines, _path = journal(tmp_path, [*run, stats(8)])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL that tells the ledger from what somebody else put in its place, from the catalog alone: nothing there is read."""
+"""SQL that tells the ledger from what another role put in its place, from the catalog alone: nothing there is read."""
 
 from __future__ import annotations
 

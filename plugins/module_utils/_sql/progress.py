@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of a module's progress: it is kept in the lease that the module holds while it works, and goes with it."""
+"""SQL of a module's progress: it is kept in the module's lease while it works, and goes with it."""
 
 from __future__ import annotations
 

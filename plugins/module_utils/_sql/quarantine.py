@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of the quarantine: whole rows as the server writes them, from which they are restored to the letter."""
+"""SQL of the quarantine: whole rows as the server writes them, from which they are restored exactly."""
 
 from __future__ import annotations
 

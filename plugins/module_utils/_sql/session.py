@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL about the session itself: who and where we are, who is in the way."""
+"""SQL about the session itself: who and where we are, who blocks us."""
 
 from __future__ import annotations
 

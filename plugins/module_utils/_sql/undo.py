@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SQL of the undo: what is in the way of rows in quarantine, and how they come back."""
+"""SQL of the undo: what conflicts with rows in quarantine, and how they come back."""
 
 from __future__ import annotations
 

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from psycopg2.extensions import connection
 
@@ -21,8 +20,6 @@ DAMAGE = {
     "duplicate ticket tags": """SELECT coalesce(sum(n - 1), 0)::bigint FROM
         (SELECT count(*) AS n FROM "TicketTags" GROUP BY "ticketId", "tagId" HAVING count(*) > 1) AS d""",
 }
-# No repair touches these: a person decides which company such a ticket belongs to.
-NOTED = {"tickets without company": 'SELECT count(*) FROM "Tickets" WHERE "companyId" IS NULL'}
 TABLES = ("Tags", "Tickets", "TicketTags")
 KEPT = """SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_rollback.repairs AS r USING (repair_id)
           WHERE q.after IS NULL AND r.undone_at IS NULL"""
@@ -30,10 +27,9 @@ KEPT = """SELECT count(*) FROM kanban_rollback.quarantined AS q JOIN kanban_roll
 
 @dataclass(frozen=True)
 class Count:
-    """Corrupt rows by kind, rows left to a person, all rows, and rows in quarantine."""
+    """Corrupt rows by kind, all rows, and deleted rows that are in quarantine."""
 
     damage: dict[str, int]
-    noted: dict[str, int]
     rows: int
     kept: int
 
@@ -41,6 +37,11 @@ class Count:
     def corrupt(self) -> int:
         """The number of corrupt rows."""
         return sum(self.damage.values())
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """Each figure by its name."""
+        return {**self.damage, "all rows": self.rows, "in quarantine": self.kept}
 
 
 def count(session: connection) -> Count:
@@ -55,23 +56,22 @@ def count(session: connection) -> Count:
         there = value("SELECT (to_regclass('kanban_rollback.quarantined') IS NOT NULL)::int")
         return Count(
             {what: value(query) for what, query in DAMAGE.items()},
-            {what: value(query) for what, query in NOTED.items()},
             sum(value(f'SELECT count(*) FROM "{table}"') for table in TABLES),
             value(KEPT) if there else 0,
         )
 
 
-def newest_plan(incidents: Path) -> str | None:
-    """Return the hash of the plan that was kept last, as its approver reads it; None if there is none."""
-    found = sorted(incidents.glob("*/plan-*.json"), key=lambda path: path.stat().st_mtime)
-    return str(json.loads(found[-1].read_text())["plan_hash"]) if found else None
+def table(counts: Mapping[str, Count]) -> list[str]:
+    """Return the lines of a table with a column for each moment, by its name, and a row for each figure."""
+    head = f"  {'':22}" + "".join(f"{moment:>12}" for moment in counts)
+    names = list(next(iter(counts.values())).lines)
+    return [head, *(f"  {name:22}" + "".join(f"{one.lines[name]:>12,}" for one in counts.values()) for name in names)]
 
 
-def summary(before: Count, after: Count, on: int, tenants: int) -> str:
-    """Return the last line: found, repaired, remaining, lost, and how many have the feature again."""
-    lost = before.rows - after.rows - after.kept
+def summary(before: Count, repaired: Count, undone: Count) -> str:
+    """Return the last line: found, repaired, corrupt again after the undo, and rows that are nowhere."""
+    lost = max(before.rows - one.rows - one.kept for one in (repaired, undone))
     return (
-        f"found {before.corrupt:,} -> repaired {before.corrupt - after.corrupt:,} -> remaining {after.corrupt:,}; "
-        f"rows lost {lost:,} ({after.kept:,} of {before.rows:,} are in quarantine); "
-        f"{on:,} of {tenants:,} tenants are back on"
+        f"found {before.corrupt:,} -> repaired {before.corrupt - repaired.corrupt:,} -> "
+        f"repair undone, corrupt again {undone.corrupt:,}; rows lost {lost:,}"
     )
