@@ -149,6 +149,13 @@ def test_the_cells_of_the_matrix_are_named() -> None:
     assert [row.split()[0] for row in listed.stdout.splitlines()] == [cell.name for cell in CELLS]
 
 
+def test_what_each_stage_of_a_build_cost_is_counted() -> None:
+    (line,) = {one.rpartition("/")[2] for one in documented("python") if "tools.costs" in one}
+    counted = started.run([sys.executable, *line.split()[1:]], ROOT)
+    assert counted.returncode == 0, counted.stderr
+    assert counted.stdout.split()[:3] == ["stage", "tests", "seconds"]
+
+
 def test_tests_run_with_a_postgresql_that_is_named(tmp_path: Path) -> None:
     (line,) = [one for path in documents() for one in commands_of(path.read_text()) if one.startswith("KANBAN_TEST_")]
     named, _python, *words = line.split()
