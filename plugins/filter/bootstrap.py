@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown import (
-    ancestors,
-    read_record,
-    what_is_left,
-    who_needs_it,
-)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown import who_needs_it
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._reads import check_queries, mends, reads, restores
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._scram import scram_verifier
 
@@ -23,13 +18,10 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
-            "ancestors": ancestors,
-            "read_record": read_record,
             "check_queries": check_queries,
             "mends": mends,
             "reads": reads,
             "restores": restores,
             "scram_verifier": scram_verifier,
-            "what_is_left": what_is_left,
             "who_needs_it": who_needs_it,
         }

@@ -10,7 +10,7 @@ is acted upon as root, so a name counts only if the profile has it too.
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any, Iterable, Mapping, Sequence
+from typing import AbstractSet, Any, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import one_line
 
@@ -25,7 +25,9 @@ def ancestors(path: str) -> list[str]:
     return [str(one) for one in (*reversed(pure.parents), pure) if one.name]
 
 
-def read_record(text: str, packages: Sequence[str], directories: Sequence[str], files: Sequence[str]) -> dict[str, Any]:
+def read_record(
+    text: str, packages: Sequence[str], directories: Sequence[str], files: Sequence[str]
+) -> dict[str, list[str]]:
     """Return ``packages``, ``files`` and ``directories`` of a record, child before parent; ``refused``, other lines.
 
     :param packages: those that bootstrap.yml may have installed.
@@ -93,67 +95,37 @@ def _in_use(asked: Mapping[str, Any]) -> str | None:
     return None
 
 
+def needed_by(code: int, said: str) -> str:
+    """Return why a package cannot be removed, in one line; empty if it can be, or is gone already.
+
+    :param code: exit status of the package manager, which was asked to try.
+    """
+    return "" if code == 0 or "is not installed" in said else " ".join(said.split())[:300]
+
+
 def what_is_left(
-    packages: Sequence[Mapping[str, Any]],
-    directories: Sequence[Mapping[str, Any]],
-    full: Sequence[Mapping[str, Any]],
-    kept: Sequence[Mapping[str, Any]],
-    planned: Sequence[str] | None = None,
-) -> dict[str, Any]:
+    needed: Mapping[str, str], made: Sequence[str], inside: Mapping[str, Sequence[str]], gone: AbstractSet[str]
+) -> dict[str, list[str]]:
     """Return ``lines`` about what stays on a host when all else is gone, and ``record``, what of it is ours.
 
-    :param packages: results of asking whether each can be removed, with ``item``, ``rc`` and the output.
-    :param directories: results of removing each that was made, if it is empty; child before parent.
-    :param full: what ``find`` saw in each directory that still exists.
-    :param kept: what it saw in the directories of dumps and evidence.
-    :param planned: files that would be removed; only in check mode, in which nothing was.
+    :param needed: why each package stays that cannot be removed.
+    :param made: directories that were made, child before parent.
+    :param inside: the paths in each directory that matters and exists.
+    :param gone: paths that were removed; in check mode, in which they still exist, those that would be.
     """
-    needed = {
-        one["item"]: " ".join(f"{one.get('stdout', '')} {one.get('stderr', '')}".split())[:300]
-        for one in packages
-        if one["rc"] != 0 and "is not installed" not in f"{one.get('stdout', '')} {one.get('stderr', '')}"
-    }
-    made, inside = [one["item"] for one in directories], _inside(full)
-    if planned is None:
-        gone: set[str] = set()
-        not_empty = [one["item"] for one in directories if one.get("rc", 0) != 0]
-    else:
-        gone = _would_go(made, inside, planned)
-        not_empty = [path for path in made if path in inside and path not in gone]
     lines = [f"The package {name} stays, for something else needs it: {why}" for name, why in needed.items()]
-    for path, paths in inside.items():
-        names = _names(one for one in paths if one not in gone)
+    for path in inside:
+        names = sorted(PurePosixPath(one).name for one in inside[path] if one not in gone)
         shown = f"{len(names)} in it: {_some(names)}" if names else "it is empty"
-        if path in not_empty:
+        if path in made and path not in gone:
             lines.append(f"{path} stays, for what is in it was not made by bootstrap.yml ({shown}).")
         elif path not in gone:
             lines.append(f"{path} stays, for it was there before ({shown}).")
-    for path, paths in _inside(kept).items():
-        if paths:
-            lines.append(
-                f"{path} stays, with {len(paths)} in it ({_some(_names(paths))}), until somebody removes it by hand: "
-                "without a ledger report.yml knows no incident as closed."
-            )
-    record = [f"package {name}" for name in needed] + [f"directory {path}" for path in not_empty]
-    return {"lines": lines, "record": record}
-
-
-def _inside(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return what is in each directory, by its path."""
-    return {one["item"]: [file["path"] for file in one["files"]] for one in found}
-
-
-def _would_go(made: Sequence[str], inside: Mapping[str, Sequence[str]], files: Sequence[str]) -> set[str]:
-    """Return the files and those of the directories in which nothing else is; child before parent."""
-    gone = set(files)
-    for path in made:
-        if path in inside and gone.issuperset(inside[path]):
-            gone.add(path)
-    return gone
-
-
-def _names(paths: Iterable[str]) -> list[str]:
-    return sorted(PurePosixPath(path).name for path in paths)
+    directories = [path for path in made if path in inside and path not in gone]
+    return {
+        "lines": lines,
+        "record": [f"package {name}" for name in needed] + [f"directory {path}" for path in directories],
+    }
 
 
 def _some(names: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ KNOWN = [{"name": "words.md", "text": WORDS, "at": "2026-11-25T02:10:00Z", "earl
 MESSAGE = {"key": "k", "kind": "began", "text": WORDS, "routes": ["mail:executives"]}
 MAIL = {"host": "127.0.0.1", "port": 9, "password": PASSWORD, "lists": {"executives": [ADDRESS]}}
 GIVEN: dict[str, dict[str, Any]] = {
+    "bootstrap_files": {},
     "incident_documents": {
         "documents": [{"name": "words.md", "text": WORDS}],
         "login_host": "127.0.0.1",
@@ -59,7 +60,9 @@ def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = dict(GIVEN[name])
-    if name != "metric_gate":
+    if name == "bootstrap_files":
+        options = {"record": str(tmp_path / "record"), "pages": {str(tmp_path / "page.md"): f"{WORDS} {ADDRESS}"}}
+    elif name != "metric_gate":
         options["incident_id"] = "INC-1"
     if name in ("incident_folder", "incident_words", "notify"):
         options["path"] = str(tmp_path)
@@ -71,13 +74,15 @@ def test_what_people_wrote_and_their_addresses_are_not_in_the_log(
     entry.run(name)
     result = json.loads(capsys.readouterr().out)
     text = "\n".join(logged)
-    assert ("gate=" if name == "metric_gate" else "incident_id=") in text
+    assert {"metric_gate": "gate=", "bootstrap_files": "record="}.get(name, "incident_id=") in text
     for word in (WORDS, ADDRESS, "slash-9"):
         assert word not in text
     # The result still has everything that it has to: it is what the next module is given.
     if name == "incident_words":
         assert (tmp_path / "INC-1" / "words.md").read_text(encoding="utf-8") == WORDS
         assert result["keep"] == []
+    if name == "bootstrap_files":
+        assert result["diff"][1]["after"] == f"{WORDS} {ADDRESS}"
     if name == "incident_folder":
         assert (result["written"], result["keep"]) == (["journal-run-1.jsonl"], [])
     if name == "metric_gate":

@@ -13,7 +13,8 @@ import psycopg2
 import pytest
 
 from tests.playbooks.bootstraps import CATALOG, bootstrap, traces
-from tests.playbooks.place import ON, TENANTS, Site
+from tests.playbooks.place import ON, Site
+from tests.playbooks.test_writes import MOVES, refused, undo
 
 # In English and Portuguese.
 RUNBOOKS = [f"{name}{of}.md" for name in ("scenario1", "scenario2", "scenario3", "triage") for of in ("", ".pt_BR")]
@@ -55,16 +56,21 @@ def test_made_once_enough_for_a_role_that_may_do_nothing_else_and_gone_again(sit
         assert words in page
         assert "{{" not in page
 
-    # Its role is enough to stop and to go back.
+    # Its role owns nothing, and is enough to stop everything while somebody writes, and to go back.
     before = site.rows()
-    run = site.run("scenario3", hosts={"db1": least})
+    with contextlib.closing(site.connect(application="board")) as session, session.cursor() as cursor:
+        cursor.execute(MOVES[0])
+        running = site.start("scenario3", hosts={"db1": least}, whole=True)
+        running.says("CONTAINED IN PART")
+        # The writer may continue the transaction that it began; nobody else gets in.
+        assert refused(site) == list(MOVES)
+        session.rollback()
+        run = running.wait()
     assert (run.rc, site.on()) == (0, 0), run.output
     assert f"({ON} were switched off now)" in run.screen
     assert "who had it: ledger" in run.screen
-    undone = site.run("reenable", hosts={"db1": least}, extra={"kanban_reenable": "all", "kanban_close": True})
-    assert undone.rc == 0, undone.output
-    assert f"{ON} of {TENANTS} have Kanban V2" in undone.screen
-    assert site.rows() == before
+    assert "the latch is up" in run.screen
+    undo(site, before, hosts={"db1": least}, extra={"kanban_reenable": "all", "kanban_close": True})
     # What it may not do: it writes only the flag, and reads what it dumps.
     with_role = "SET ROLE kanban_rollback; "
     for statement in ('UPDATE "Companies" SET name = name', 'DELETE FROM "Tickets"', 'DELETE FROM "Companies"'):

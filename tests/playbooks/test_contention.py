@@ -57,7 +57,9 @@ def test_who_holds_a_row_is_ended_where_that_was_asked_for(site: Site) -> None:
 
 
 @pytest.mark.parametrize("seconds_open", [0.0, pytest.param(4.0, marks=pytest.mark.drill)])
-def test_a_transaction_from_before_the_kill_cannot_bring_the_flag_back(site: Site, seconds_open: float) -> None:
+def test_a_transaction_from_before_the_kill_cannot_bring_the_flag_back_and_a_killed_undo_is_completed(
+    site: Site, seconds_open: float
+) -> None:
     before = site.rows()
     with contextlib.closing(site.connect()) as session, session.cursor() as cursor:
         cursor.execute('SELECT settings FROM "Companies" WHERE id = 3')
@@ -77,8 +79,12 @@ def test_a_transaction_from_before_the_kill_cannot_bring_the_flag_back(site: Sit
     assert "CONTAINED:" in run.screen
     saved = site.psql("db1", """SELECT settings ->> 'timezone' FROM "Companies" WHERE id = 3""")
     assert saved == "Asia/Tokyo"
-    # The customer's change stays through the undo, all else is as before.
-    undone = site.run("reenable", extra={"kanban_reenable": "all"})
+    # The customer's change stays through the undo, all else is as before; the next one completes one that was killed.
+    killed = site.start("reenable", extra={"kanban_reenable": "all"})
+    killed.says(": Put every tenant back")
+    killed.kill()
+    override = {"what": ["lease"], "reason": "the controller died"}
+    undone = site.run("reenable", extra={"kanban_reenable": "all", "kanban_break_glass": override})
     assert undone.rc == 0, undone.output
     site.psql(
         "db1", """UPDATE "Companies" SET settings = settings || '{"timezone": "America/Sao_Paulo"}' WHERE id = 3"""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.playbooks.place import ON, TENANTS, Site
+from tests.playbooks.place import ON, PRIMARIES, TENANTS, Site
 from tests.playbooks.runner import Running, beside
 from tests.support import tarball
 
@@ -22,9 +22,12 @@ def installed(tmp_path: Path) -> Path:
     return tarball.install(tmp_path)
 
 
-def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path) -> None:
-    before = site.rows()
-    inventory = site.inventory({"db1": {}, "db2": {}}, {})
+def test_independent_primaries_are_summed_up_stopped_and_undone_by_full_name(
+    site: Site, installed: Path, tmp_path: Path
+) -> None:
+    before = [site.rows(host) for host in PRIMARIES]
+    # With a comma Ansible splits a pattern at commas alone; the hosts of the other tiers are there all the same.
+    inventory = site.inventory({"db1": {}, "db2": {}, "db3": {}}, {"kanban_db_hosts": "db1,db2,db3"})
 
     def play(name: str, *options: str) -> Running:
         running = Running(
@@ -37,15 +40,17 @@ def test_stop_and_undo_by_full_name(site: Site, installed: Path, tmp_path: Path)
         return running
 
     run = play("scenario3", "-vv").wait()
-    assert (run.rc, site.on()) == (0, 0), run.output
+    assert (run.rc, *map(site.on, PRIMARIES)) == (0, 0, 0), run.output
     # Nothing of the checkout was used.
     assert f"{installed}/ansible_collections/chatia/kanban_rollback/roles" in run.output
     assert "No config file found" in run.output or "config file = None" in run.output
-    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in run.screen
+    both = f"{2 * TENANTS} tenants ({2 * ON} were switched off now)"
+    assert f"CONTAINED: Kanban V2 is off for all {both}" in run.screen
+    assert site.incidents("db1") == site.incidents("db3") == [run.incident]
     # The recorder is loaded by itself.
     (journal,) = (tmp_path / ".local/state/kanban_rollback/incidents" / run.incident).glob("journal-*.jsonl")
     assert '"event":"run ended"' in journal.read_text(encoding="ascii").splitlines()[-1]
     undone = play("reenable", "-e", "kanban_reenable=all").wait()
     assert undone.rc == 0, undone.output
-    assert f"RESTORED: {ON} tenants are as before" in undone.screen
-    assert site.rows() == before
+    assert f"RESTORED: {2 * ON} tenants are as before" in undone.screen
+    assert [site.rows(host) for host in PRIMARIES] == before

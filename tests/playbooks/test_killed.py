@@ -45,15 +45,3 @@ def test_killed_while_the_kill_waits_for_a_row(site: Site) -> None:
         running.kill()
     # The module on the host has its own deadline; what it still does and what the next run does are one incident.
     complete(site, before)
-
-
-def test_an_undo_that_was_killed_is_completed_by_the_next(site: Site) -> None:
-    before = site.rows()
-    assert site.run("scenario3", hosts=("db1",)).rc == 0
-    running = site.start("reenable", hosts=("db1",), extra={"kanban_reenable": "all"})
-    running.says(": Put every tenant back")
-    running.kill()
-    override = {"what": ["lease"], "reason": "the controller died"}
-    undone = site.run("reenable", hosts=("db1",), extra={"kanban_reenable": "all", "kanban_break_glass": override})
-    assert undone.rc == 0, undone.output
-    assert site.rows() == before

@@ -5,21 +5,27 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.playbooks.place import ON, TENANTS, Site
 
 
-def test_off_for_every_tenant_again_without_a_change_and_undone_exactly(site: Site) -> None:
+def test_off_by_two_controllers_at_once_again_without_a_change_and_undone_exactly(site: Site) -> None:
     before = site.rows()
-    first = site.run("scenario3")
-    assert (first.rc, site.on()) == (0, 0), first.output
-    assert f"CONTAINED: Kanban V2 is off for all {TENANTS} tenants ({ON} were switched off now)" in first.screen
-    assert "environment staging" in first.screen
-    assert "within the objective of 120 s" in first.screen
-    assert "db2: a replica, nothing to do" in first.screen
-    assert f"-e kanban_reenable=all -e kanban_incident_id={first.incident}" in first.screen
-    assert first.recap("db1")["changed"] == 1
+    both = [running.wait() for running in [site.start("scenario3") for _controller in range(2)]]
+    first, second = both
+    assert (first.rc, second.rc, site.on()) == (0, 0, 0), first.output + second.output
+    assert first.incident == second.incident
+    contained = rf"CONTAINED: Kanban V2 is off for all {TENANTS} tenants \((\d+) were switched off now\)"
+    switched = [int(count) for run in both for count in re.findall(contained, run.screen)]
+    assert (len(switched), sum(switched)) == (2, ON)
+    for run in both:
+        assert "environment staging" in run.screen
+        assert "within the objective of 120 s" in run.screen
+        assert "db2: a replica, nothing to do" in run.screen
+        assert f"-e kanban_reenable=all -e kanban_incident_id={first.incident}" in run.screen
 
     again = site.run("scenario3")
     assert again.rc == 0, again.output

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._laiddown import (
     ancestors,
+    needed_by,
     read_record,
     what_is_left,
     who_needs_it,
@@ -111,22 +112,16 @@ def test_what_is_not_known_is_refused(line: str) -> None:
     assert found == {"packages": ["python3-redis"], "directories": [], "files": [], "refused": [line]}
 
 
-def find(path: str, *names: str) -> dict[str, Any]:
-    return {"item": path, "files": [{"path": f"{path}/{name}"} for name in names]}
+def inside(path: str, *names: str) -> dict[str, list[str]]:
+    return {path: [f"{path}/{name}" for name in names]}
 
 
 def test_what_is_left_is_named_and_stays_in_the_record() -> None:
     left = what_is_left(
-        packages=[
-            {"item": "python3-psycopg2", "rc": 1, "stdout": "", "stderr": "patroni depends on\n python3-psycopg2"},
-            {"item": "python3-redis", "rc": 0, "stdout": "", "stderr": ""},
-        ],
-        directories=[
-            {"item": "/opt/chatia/runbooks", "rc": 1, "stderr": "not empty"},
-            {"item": "/var/lib/kanban_rollback", "rc": 0},
-        ],
-        full=[find("/opt/chatia/runbooks", "b.md", "a.md"), find("/srv/state", *"123456"), find("/srv/empty")],
-        kept=[find("/d", "INC-1-crm"), find("/i")],
+        {"python3-psycopg2": needed_by(1, " patroni depends on\n python3-psycopg2")},
+        ["/opt/chatia/runbooks", "/var/lib/kanban_rollback"],
+        {**inside("/opt/chatia/runbooks", "b.md", "a.md"), **inside("/srv/state", *"123456"), **inside("/srv/empty")},
+        {"/var/lib/kanban_rollback"},
     )
     assert left["record"] == ["package python3-psycopg2", "directory /opt/chatia/runbooks"]
     assert left["lines"] == [
@@ -134,19 +129,18 @@ def test_what_is_left_is_named_and_stays_in_the_record() -> None:
         "/opt/chatia/runbooks stays, for what is in it was not made by bootstrap.yml (2 in it: a.md, b.md).",
         "/srv/state stays, for it was there before (6 in it: 1, 2, 3, 4, 5, ...).",
         "/srv/empty stays, for it was there before (it is empty).",
-        "/d stays, with 1 in it (INC-1-crm), until somebody removes it by hand: "
-        "without a ledger report.yml knows no incident as closed.",
     ]
 
 
 def test_a_plan_says_of_what_is_still_there_what_the_removal_will_say() -> None:
-    made = [{"item": path, "rc": 0} for path in ("/var/lib/kanban_rollback", "/opt/chatia/runbooks", "/opt/chatia")]
-    runbooks = find("/opt/chatia/runbooks", "scenario1.md", "triage.md")
-    full = [find("/var/lib/kanban_rollback"), runbooks, find("/opt/chatia", "runbooks"), find("/srv/state", "a")]
-    plan = what_is_left([], made, full, [], planned=FILES)
+    made = ["/var/lib/kanban_rollback", "/opt/chatia/runbooks", "/opt/chatia"]
+    runbooks = inside("/opt/chatia/runbooks", "scenario1.md", "triage.md")
+    full = {**inside("/var/lib/kanban_rollback"), **runbooks, **inside("/opt/chatia", "runbooks")}
+    full |= inside("/srv/state", "a")
+    plan = what_is_left({}, made, full, {*FILES, *made})
     assert plan == {"lines": ["/srv/state stays, for it was there before (1 in it: a)."], "record": []}
     # A page that somebody else has written keeps its directory, and what that lies in.
-    plan = what_is_left([], made, full, [], planned=FILES[1:])
+    plan = what_is_left({}, made, full, {*FILES[1:], made[0]})
     assert plan["record"] == ["directory /opt/chatia/runbooks", "directory /opt/chatia"]
     assert plan["lines"] == [
         "/opt/chatia/runbooks stays, for what is in it was not made by bootstrap.yml (1 in it: triage.md).",
@@ -154,12 +148,12 @@ def test_a_plan_says_of_what_is_still_there_what_the_removal_will_say() -> None:
         "/srv/state stays, for it was there before (1 in it: a).",
     ]
     # What was made and is gone by now stays nowhere.
-    assert what_is_left([], made, [], [], planned=FILES) == {"lines": [], "record": []}
+    assert what_is_left({}, made, {}, set()) == {"lines": [], "record": []}
 
 
-def test_a_package_that_is_gone_already_is_not_left() -> None:
-    gone = [{"item": "python3-redis", "rc": 1, "stderr": "error: package python3-redis is not installed"}]
-    assert what_is_left(gone, [], [], []) == {"lines": [], "record": []}
+def test_a_package_that_is_gone_already_or_can_go_is_not_left() -> None:
+    assert needed_by(1, " error: package python3-redis is not installed") == ""
+    assert needed_by(0, "would remove python3-redis") == ""
 
 
 LEDGER = {"present": True, "usable": True}
