@@ -76,8 +76,8 @@ def old_dump(place: Place, name: str, at: str) -> Path:
 @pytest.mark.parametrize(
     ("now", "words", "rows"),
     [
-        ("__report_dumps is defined and __report_manifests is not defined", "db1: NOT LOOKED INTO: ", 1),
-        ("__report_evidence is defined and __report_quarantine is not defined", "db1: NOT PURGED TO THE END: ", 1),
+        ("__report_took is defined and __report_found is not defined", "db1: NOT LOOKED INTO: ", 1),
+        ("__report_found is defined and __report_quarantine is not defined", "db1: NOT PURGED TO THE END: ", 1),
         ("__report_choice is defined and __report_removed is not defined", "db1: NOT REMOVED: ", 0),
     ],
 )

@@ -1,13 +1,11 @@
 # Copyright (c) 2026, The chatia.kanban_rollback authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dumps and evidence for tests of the retention: real directories with real manifests, listed as `find` lists them."""
+"""Dumps and evidence for tests of the retention: real directories with real manifests."""
 
 from __future__ import annotations
 
-import base64
 import os
-import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keptfiles import kept_files
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import what_is_over
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC).timestamp()
@@ -77,16 +76,8 @@ class Place:
         return str(self.age(path, days))
 
     def found(self) -> dict[str, Any]:
-        """Return what the playbook finds."""
-        inside = [entry for entry in entries(self.dumps, 2) if entry["path"].endswith("/manifest.json")]
-        return {
-            "dump_dir": str(self.dumps),
-            "incidents_dirs": [f"{self.incidents}/"],
-            "dumps": entries(self.dumps, 2),
-            "manifests": [{"item": one, "content": base64.b64encode(Path(one["path"]).read_bytes())} for one in inside],
-            "evidence": [one for one in entries(self.incidents, 2) if one["path"].endswith("/evidence")],
-            "skipped": {},
-        }
+        """Return what the module finds; nothing lies in other places."""
+        return kept_files(str(self.dumps), f"{self.incidents}/", ())
 
     def over(self, known: Mapping[str, Any] = NOBODY, days: int = DAYS) -> list[str]:
         """Return the paths to be removed."""
@@ -95,23 +86,3 @@ class Place:
     def why(self, known: Mapping[str, Any] = NOBODY) -> dict[str, str]:
         """Return why each of the others stays."""
         return {one["path"]: one["why"] for one in what_is_over(self.found(), known, DAYS, NOW)["kept"]}
-
-
-def entries(root: Path, depth: int) -> list[dict[str, Any]]:
-    """List a directory as the module `find` does: links are not followed."""
-    found = []
-    for path in sorted(root.iterdir()):
-        status = path.lstat()
-        directory = stat.S_ISDIR(status.st_mode)
-        found.append(
-            {
-                "path": str(path),
-                "isdir": directory,
-                "isreg": stat.S_ISREG(status.st_mode),
-                "size": status.st_size,
-                "mtime": status.st_mtime,
-            }
-        )
-        if directory and depth > 1:
-            found += entries(path, depth - 1)
-    return found

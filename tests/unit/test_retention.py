@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _dumpmanifest as manifests
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import DIRECTORIES, file_name
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import days_of, what_is_over
-from tests.unit.retained import DAYS, NOBODY, NOW, Place, entries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _keptfiles
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import file_name
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._retention import days_of
+from tests.unit.retained import DAYS, NOBODY, Place
 
 
 @pytest.fixture
@@ -182,10 +182,7 @@ def test_only_what_lies_directly_in_the_directory_and_is_no_link(place: Place, t
     (place.dumps / "link").symlink_to(elsewhere.dump("real", 400))
     (place.dumps / "deep").mkdir()
     place.dump("deep/er", 400)
-    found = place.found()
-    # Even if somebody followed a link.
-    found["dumps"] += entries(elsewhere.dumps, 2)
-    over = what_is_over(found, NOBODY, DAYS, NOW)["over"]
+    over = place.over()
     assert over == []
 
 
@@ -204,14 +201,25 @@ def test_what_dead_runs_left_goes_and_what_is_being_made_never_does(place: Place
     assert str(place.dumps / ".a.partial-1") not in place.over()
 
 
-def test_a_manifest_that_was_not_read_keeps_its_dump(place: Place) -> None:
+@pytest.mark.parametrize(("limit", "why"), [("LARGEST_MANIFEST", "too large"), ("MOST_MANIFESTS", "too many at once")])
+def test_a_manifest_that_was_not_read_keeps_its_dump(
+    place: Place, monkeypatch: pytest.MonkeyPatch, limit: str, why: str
+) -> None:
     place.dump("newest", 1)
     path = place.dump("old", 400)
-    found = place.found()
-    found["manifests"] = [{"item": one["item"], "failed": True} for one in found["manifests"]]
-    choice = what_is_over(found, NOBODY, DAYS, NOW)
-    assert choice["over"] == []
-    assert {one["path"]: one["why"] for one in choice["kept"]}[path].startswith("its manifest was not read")
+    monkeypatch.setattr(_keptfiles, limit, 0)
+    assert place.over() == []
+    assert place.why()[path] == f"its manifest was not read: {why}"
+
+
+def test_of_too_many_files_the_rest_stays(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.dump("newest", 1)
+    path = place.dump("old", 400)
+    monkeypatch.setattr(_keptfiles, "MOST_ENTRIES", 4)
+    assert place.over() == []
+    assert place.why()[path] == "there is more in it than the 4 that are looked at"
+    monkeypatch.setattr(_keptfiles, "MOST_ENTRIES", 1)
+    assert place.why() == {str(place.dumps): "there is more in it than the 1 that are looked at"}
 
 
 def test_evidence_goes_by_its_age_and_only_from_its_place(place: Place) -> None:
@@ -220,18 +228,28 @@ def test_evidence_goes_by_its_age_and_only_from_its_place(place: Place) -> None:
     place.age(place.incidents / "evidence", 400)
     assert place.over() == [old]
     assert place.why() == {young: "it is not older than 90 days"}
-    # And from the places in which it lies if its own could not be written.
-    found = place.found()
-    beside = {**found["evidence"][0], "path": "/srv/other/INC-OLD/evidence", "mtime": 0}
-    for roots, over in (([], [old]), (["/srv/other"], [beside["path"], old])):
-        more = {**found, "incidents_dirs": [*found["incidents_dirs"], *roots], "evidence": [*found["evidence"], beside]}
-        assert sorted(one["path"] for one in what_is_over(more, NOBODY, DAYS, NOW)["over"]) == sorted(over)
+    (place.incidents / "INC-LINK").symlink_to(place.incidents / "INC-OLD")
+    assert place.over() == [old]
 
 
-def test_the_places_of_evidence_are_those_in_which_it_is_looked_for() -> None:
-    text = (Path(__file__).parents[2] / "roles/report/vars/main.yml").read_text(encoding="utf-8")
-    listed = text.partition("__report_other_places:")[2].partition("__report")[0]
-    assert re.findall(r"(?m)^  - (.*)$", listed) == [f"{name}/incidents" for name in DIRECTORIES]
+def test_evidence_in_another_place_counts_if_it_is_ours(tmp_path: Path) -> None:
+    place, other = Place(tmp_path), tmp_path / "other"
+    (other / "incidents").mkdir(parents=True)
+    beside = place.age(other / "incidents", 0)
+
+    def found() -> list[str]:
+        listed = _keptfiles.kept_files(None, str(place.incidents), (str(other), "/nonexistent"))
+        assert (listed["dumps"], listed["uncertain"]) == ([], [])
+        return [one["path"] for one in listed["evidence"]]
+
+    (beside / "INC-OLD/evidence").mkdir(parents=True)
+    assert found() == [f"{beside}/INC-OLD/evidence"]
+    beside.chmod(0o777)
+    assert found() == []
+    beside.chmod(0o755)
+    beside.rename(tmp_path / "moved")
+    beside.symlink_to(tmp_path / "moved")
+    assert found() == []
 
 
 def test_nothing_is_over_while_one_host_is_silent(place: Place) -> None:
