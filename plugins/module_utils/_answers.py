@@ -13,7 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._agreement 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._lines import Answer, one_line, paged, why_silent
 
 # The id that a run gives its incident if nobody has named it.
-_MADE_UP = re.compile(r"INC-\d{8}-\d{3}")
+_MADE_UP = re.compile(r"INC-\d{8}-\d{6}-\d{3}")
 NOT_ASKED = "it was not asked, because an earlier step got no answer here"
 # Codes of errors that mean that no server, or nobody behind it, was asked anything.
 _NO_ANSWER = ("unreachable", "connection_failed", "lost_connection")

@@ -5,8 +5,14 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+from jinja2 import Environment
+
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import _MADE_UP
 from tests.integration.crowd import population
 from tests.integration.module import Modules
 from tests.integration.place import Database
@@ -62,3 +68,18 @@ def test_an_alias_that_means_another_incident_stays_its_own(db: Database) -> Non
     (row,) = ledger.ok("incident_info", incident_id="INC-2")["incidents"]
     assert row["aliases"] == ["INC-3"]
     assert not ledger.ok("incident", incident_id="INC-2", aliases=["INC-1", "INC-1b", "INC-3"])["changed"]
+
+
+def test_runs_that_follow_each_other_make_ids_of_their_own() -> None:
+    path = Path(__file__).parents[2] / "roles/kanban/vars/main.yml"
+    made_up = yaml.safe_load(path.read_text(encoding="utf-8"))["__kanban_new_incident_id"]
+
+    def made() -> str:
+        time.sleep(0.001)
+        # As Ansible's own function of that name.
+        return Environment().from_string(made_up).render(now=lambda utc: datetime.now(UTC if utc else None))  # noqa: S701
+
+    ids = [made() for _run in range(20)]
+    assert len({*ids}) == len(ids)
+    # A write block that such a run left is recognized by its owner's form.
+    assert all(_MADE_UP.fullmatch(one) for one in ids)

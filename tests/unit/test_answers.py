@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._answers import names_left
 
-OURS, LEFT = "INC-20261129-600", "INC-20261129-599"
+OURS, LEFT = "INC-20261129-101500-600", "INC-20261129-101500-599"
 REPLICA: dict[str, Any] = {"database": {"cluster": "1", "writable": False}}
 
 
@@ -62,5 +62,5 @@ def test_what_a_ledger_may_know_is_left_to_it(flags: list[dict[str, Any]], found
 
 
 def test_each_is_named_once() -> None:
-    blocks = [{"held": True, "owner": f"INC-20261129-59{digit}"} for digit in (7, 5, 7)]
-    assert names_left(blocks, [killed()]) == ["INC-20261129-595", "INC-20261129-597"]
+    blocks = [{"held": True, "owner": f"INC-20261129-101500-59{digit}"} for digit in (7, 5, 7)]
+    assert names_left(blocks, [killed()]) == ["INC-20261129-101500-595", "INC-20261129-101500-597"]
