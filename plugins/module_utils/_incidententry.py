@@ -30,6 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 )
 
 LEASE, WORK = ledger.LEASE, ledger.WORK
+_LEASE_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class IncidentRequest:
     lease: str | None = None
     lease_seconds: float = 60.0
     lease_by_force: bool = False
+    lease_wait: float = 0.0
     latch: str | None = None
     switched_off: int | None = None
     deadline: float = READ_SECONDS
@@ -114,9 +116,7 @@ def set_incident(login: Login, request: IncidentRequest, check_mode: bool) -> di
         if request.is_guarded:
             changed, result = _patiently(session, request)
         else:
-            with session.transaction(request.deadline) as cursor:
-                changed = ledger.make_ledger(cursor, request.who.environment)
-                result = _in_ledger(cursor, request)
+            changed, result = _in_turn(session, request)
         if request.state == "closed" or request.latch == "lowered":
             result["latch_left"] = _latch_left(session, request, result["incident_id"])
             _look_again(session, request, result["incident_id"])
@@ -162,6 +162,22 @@ def _patiently(session: Session, request: IncidentRequest) -> tuple[bool, dict[s
                     "Run the same command again once that has ended.",
                 ) from error
             time.sleep(closing.PAUSE_SECONDS)
+
+
+def _in_turn(session: Session, request: IncidentRequest) -> tuple[bool, dict[str, Any]]:
+    """Act as soon as the lease is free, if it is that of another run of the same operator, which may be dead."""
+    give_up_at = time.monotonic() + request.lease_wait
+    while True:
+        try:
+            with session.transaction(request.deadline) as cursor:
+                changed = ledger.make_ledger(cursor, request.who.environment)
+                return changed, _in_ledger(cursor, request)
+        except KanbanError as error:
+            lease = error.details.get("lease")
+            own = isinstance(lease, dict) and lease.get("holder") == request.who.operator
+            if not own or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_LEASE_PAUSE_SECONDS)
 
 
 def _in_ledger(cursor: Any, request: IncidentRequest) -> dict[str, Any]:

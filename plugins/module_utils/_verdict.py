@@ -233,13 +233,15 @@ def _headline(
             off = f"{off[:-1]}; whoever has no row of their own may still have it, for the default of all is on."
         return f"{start}: " + ("nobody is on the list, so nobody was switched off." if named and not total else off)
     if word == "restored":
-        return f"RESTORED: {standing.changed:,} tenants are as before the incident, {on:,} of {total:,} have Kanban V2."
+        put = f"{standing.changed:,} tenants were put back as before the incident"
+        done = put if standing.changed else "nobody was left to put back"
+        return f"RESTORED: {done}, {on:,} of {total:,} have Kanban V2."
     if what == "contain":
         start = "CONTAINED IN PART" if word == "degraded" else "NOT CONTAINED"
         counted = f"{on:,} of {total:,} tenants that could be counted still have Kanban V2."
         return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
-    return f"{start}: {answered}{standing.changed:,} tenants are as before."
+    return f"{start}: {answered}{standing.changed:,} tenants were put back by this run."
 
 
 def _silent_line(host: Host) -> str:

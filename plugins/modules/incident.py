@@ -81,6 +81,12 @@ options:
     description: Take the lease from its holder. This is an override, to be given with a reason.
     type: bool
     default: false
+  lease_wait:
+    description:
+      - With O(lease=held), seconds to wait for the lease of another run of the same O(operator), which may have been
+        killed. For another operator's lease nobody waits.
+    type: float
+    default: 0
   deadline:
     description:
       - Seconds that each statement may take. What is not written by then is rolled back and keeps nobody else from the
@@ -226,6 +232,7 @@ def main() -> None:
             "switched_off": {"type": "int"},
             "lease_seconds": {"type": "float", "default": 60},
             "lease_by_force": {"type": "bool", "default": False},
+            "lease_wait": {"type": "float", "default": 0},
             "deadline": {"type": "float", "default": 30},
         },
         supports_check_mode=True,
@@ -234,8 +241,19 @@ def main() -> None:
 
     def work() -> Outcome:
         check_seconds("lease_seconds", params["lease_seconds"], 1)
+        check_seconds("lease_wait", params["lease_wait"], 0)
         check_seconds("deadline", params["deadline"], 1)
-        names = ("state", "aliases", "event", "lease", "lease_seconds", "lease_by_force", "latch", "deadline")
+        names = (
+            "state",
+            "aliases",
+            "event",
+            "lease",
+            "lease_seconds",
+            "lease_by_force",
+            "lease_wait",
+            "latch",
+            "deadline",
+        )
         request = IncidentRequest(
             who=who_from(params),
             adopt=params["incident_adopt"],

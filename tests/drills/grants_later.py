@@ -32,7 +32,7 @@ class Later:
 
 _LEASES = "permission denied for table leases"
 # Between the two comes the number of hosts that could not do it, if there are any.
-_NOBODY = ("NOT RESTORED: ", "0 tenants are as before")
+_NOBODY = ("NOT RESTORED: ", "0 tenants were put back by this run")
 _LOWER_LATCH = FUNCTION + "lower_{latch}()"
 _LOWER_FENCE = FUNCTION + "fence_lower(jsonb)"
 _NO_FENCE = "may not call kanban_rollback.fence_lower()"
@@ -51,7 +51,7 @@ BACK: Mapping[str, Later] = {
     _LOWER_FENCE: Later(("the fence on db1 is not known to be lowered", _NO_FENCE), on=True, closes=True),
     "UPDATE ON kanban_rollback.incidents": Later(
         (
-            "RESTORED IN PART: 0 tenants are as before",
+            "RESTORED IN PART: 0 tenants were put back by this run",
             "NOT WELL: the incident is still open in the ledger of db1",
             "db1: incident NOT CLOSED: permission denied for table incidents",
         ),

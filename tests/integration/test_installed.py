@@ -59,7 +59,7 @@ STORY: list[tuple[str, list[str], int, str]] = [
     ("scenario1", [], 2, "CONTAINED: Kanban V2 is off for all 30 tenants (10 were switched off now)"),
     ("scenario3", [], 0, "Also: the fence is proven, the write block is held, evidence is kept, the dump is proven"),
     ("release", [], 2, "RELEASED, NOT TESTED"),
-    ("reenable", _typed(kanban_reenable="all", kanban_close=True), 0, "RESTORED: 10 tenants are as before"),
+    ("reenable", _typed(kanban_reenable="all", kanban_close=True), 0, "RESTORED: 10 tenants were put back as before"),
     ("report", [], 0, "report.html"),
     ("rehearse", ["--check"], 0, "PLAN"),
     ("tell", [], 0, ""),

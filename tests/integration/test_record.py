@@ -192,6 +192,19 @@ def test_a_lease_without_a_sign_of_life_is_anybodys(db: Database) -> None:
     assert modules.ok("incident_info")["lease"]["run_id"] == "b"
 
 
+def test_the_same_person_waits_for_the_lease_of_a_run_that_was_killed_and_for_nobody_elses(db: Database) -> None:
+    modules = db.modules()
+    modules.ok("incident", incident_id="INC-1", operator="ana", run_id="a", lease="held", lease_seconds=2)
+    again: dict[str, Any] = {"incident_id": "INC-1", "lease": "held", "lease_seconds": 60}
+    began = time.monotonic()
+    modules.fails("lease_held", "incident", operator="bia", run_id="b", lease_wait=20, **again)
+    modules.fails("lease_held", "incident", operator="ana", run_id="c", lease_wait=0.1, **again)
+    assert time.monotonic() - began < 2
+    modules.ok("incident", operator="ana", run_id="c", lease_wait=20, **again)
+    assert 1.5 < time.monotonic() - began < 10
+    assert modules.ok("incident_info")["lease"]["run_id"] == "c"
+
+
 def test_info_without_a_ledger(db: Database, directory: Any) -> None:
     told = db.modules().ok("incident_info", incident_id="INC-1", state_dir=str(directory))
     assert (told["incidents"], told["open"], told["lease"], told["ledger"]["present"]) == ([], [], None, False)

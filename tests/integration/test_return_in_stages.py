@@ -240,6 +240,6 @@ def test_it_is_refused_while_writes_are_or_another_incident_is_open(back: Return
 def test_all_at_once_is_not_watched_and_asks_for_no_stage(back: Return) -> None:
     run = back.run(kanban_reenable="all", kanban_fence=False)
     assert run.rc == 0, run.output
-    assert "RESTORED: 20 tenants are as before the incident, 20 of 20 have Kanban V2." in screen(run)
+    assert "RESTORED: 20 tenants were put back as before the incident, 20 of 20 have Kanban V2." in screen(run)
     assert back.db.snapshot("companies").texts == back.before
     assert (back.stages, back.samples, back.is_free()) == ([], 0, True)

@@ -57,7 +57,7 @@ def test_a_dead_host_delays_nobody_and_joins_the_incident_which_is_then_undone_o
     assert {host: second.recap(host)["changed"] for host in BOTH} == {"db1": 0, "db3": 1}
     undone = site.run("reenable", hosts=BOTH, extra=ALL)
     assert undone.rc == 0, undone.output
-    assert f"RESTORED: {2 * ON} tenants are as before" in undone.screen
+    assert f"RESTORED: {2 * ON} tenants were put back as before" in undone.screen
     assert [site.rows(host) for host in BOTH] == before
 
 

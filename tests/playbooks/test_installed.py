@@ -52,5 +52,5 @@ def test_independent_primaries_are_summed_up_stopped_and_undone_by_full_name(
     assert '"event":"run ended"' in journal.read_text(encoding="ascii").splitlines()[-1]
     undone = play("reenable", "-e", "kanban_reenable=all").wait()
     assert undone.rc == 0, undone.output
-    assert f"RESTORED: {2 * ON} tenants are as before" in undone.screen
+    assert f"RESTORED: {2 * ON} tenants were put back as before" in undone.screen
     assert [site.rows(host) for host in PRIMARIES] == before

@@ -35,7 +35,10 @@ def test_off_by_two_controllers_at_once_again_without_a_change_and_undone_exactl
 
     undone = site.run("reenable", extra={"kanban_reenable": "all"})
     assert undone.rc == 0, undone.output
-    assert f"RESTORED: {ON} tenants are as before the incident, {ON} of {TENANTS} have Kanban V2" in undone.screen
+    assert (
+        f"RESTORED: {ON} tenants were put back as before the incident, {ON} of {TENANTS} have Kanban V2"
+        in undone.screen
+    )
     assert "within the objective of 60 s" in undone.screen
     assert undone.seconds < 60
     assert site.rows() == before

@@ -134,8 +134,14 @@ def test_a_restore_counts_what_is_as_before_and_lists_what_was_left_alone() -> N
     undone.update(enabled_after=290, already_count=7)
     result = judge({"db1": undone}, what="restore")
     assert (result["verdict"], result["failed"]) == ("restored", False)
-    assert result["headline"] == "RESTORED: 290 tenants are as before the incident, 290 of 1,000 have Kanban V2."
+    assert (
+        result["headline"] == "RESTORED: 290 tenants were put back as before the incident, 290 of 1,000 have Kanban V2."
+    )
     assert "7 were so already" in text(result)
+    # Another run, perhaps one that was killed, has put everybody back.
+    undone.update(changed_count=0, already_count=297)
+    result = judge({"db1": undone}, what="restore")
+    assert result["headline"] == "RESTORED: nobody was left to put back, 290 of 1,000 have Kanban V2."
     assert "db1: 2 tenants were left alone: somebody changed their flag since: 7, 8" in result["lines"]
     assert "db1: 1 tenants no longer exist: 9" in result["lines"]
     assert "misfire" not in text(result)
