@@ -271,7 +271,7 @@ def _unlink(path: str, check_mode: bool) -> bool:
 
 
 def _rmdir(path: str) -> bool:
-    """Remove a directory; False if by now something is in it."""
+    """Remove a directory; False if something is in it."""
     try:
         with _entered(os.path.dirname(path)) as parent:
             os.rmdir(os.path.basename(path), dir_fd=parent)
