@@ -121,6 +121,11 @@ SET application_name = 'chatia.kanban_rollback break-glass';
 -- Nothing here waits for ever, and COMMIT does not wait for a standby that is dead.
 SET lock_timeout = '2s';
 SET statement_timeout = '120s';
+-- A limit for whole transactions, which PostgreSQL has from 17 on, would end this session.
+SELECT :SERVER_VERSION_NUM >= 170000 AS kanban_limits_whole \\gset
+\\if :kanban_limits_whole
+SET transaction_timeout = 0;
+\\endif
 SET synchronous_commit = local;
 -- An error beats "0 tenants" read through a policy.
 SET row_security = off;

@@ -22,7 +22,6 @@ READ_SECONDS = 10.0
 SHOWN_NAMES = 20
 SNAPSHOT_MODE = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _READ_ALL = 140000
-_WHOLE_TIMEOUT = 170000
 
 
 @dataclass(frozen=True)
@@ -216,9 +215,7 @@ def snapshot(
         with keeper.transaction(READ_SECONDS + lock_wait, lock_wait, mode="READ ONLY") as kept:
             with blockers_named(watcher, keeper):
                 _lock(kept, source)
-            # The server's limit for whole transactions would end the snapshot; the deadline is ours.
-            whole = {"transaction_timeout": "0"} if session.server_version >= _WHOLE_TIMEOUT else {}
-            cursor = stack.enter_context(session.transaction(seconds, lock_wait, SNAPSHOT_MODE, whole))
+            cursor = stack.enter_context(session.transaction(seconds, lock_wait, SNAPSHOT_MODE))
             with blockers_named(watcher, session):
                 _lock(cursor, source)
         name, lsn, time = cursor.row(queries.SNAPSHOT, {})

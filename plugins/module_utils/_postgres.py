@@ -92,6 +92,7 @@ class Session:
         self._connection = _connect(login, application_name, seconds)
         # Cancel-safe on servers that have it: when a client is gone, its statement ends within a second.
         self._has_client_check = self._connection.server_version >= 140000
+        self._has_whole_timeout = self._connection.server_version >= 170000
 
     @property
     def server_version(self) -> int:
@@ -137,6 +138,8 @@ class Session:
             # An error beats "0 tenants" read through a policy.
             "row_security": "off",
             **({"client_connection_check_interval": "1s"} if self._has_client_check else {}),
+            # The role's or database's limit for a whole transaction would end the session; the deadlines are ours.
+            **({"transaction_timeout": "0"} if self._has_whole_timeout else {}),
             **(settings or {}),
         }
         try:

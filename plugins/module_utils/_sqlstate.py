@@ -69,7 +69,7 @@ TIMEOUTS = {
     "40P01": "deadlock",
     "40001": "serialization",
 }
-_LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03"}
+_LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03", "25P04"}
 
 # A failed connection has no SQLSTATE, only libpq's text, which quotes the server's. A server that uses another language
 # than English is reported in its own words.

@@ -22,7 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate i
 
 STATES = ["28P01", "28000", "3D000", "42501", "25006", "53100", "53300", "57P03"]
 TIMEOUTS = ["55P03", "57014", "40P01", "40001"]
-LOST = ["57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03"]
+LOST = ["57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03", "25P04"]
 
 
 @pytest.mark.parametrize(
