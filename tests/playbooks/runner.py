@@ -52,6 +52,8 @@ def environment(**more: str) -> dict[str, str]:
     # Most tests read what Ansible itself shows, even if the checkout's ansible.cfg has the live view.
     fixed = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "default", "LC_ALL": "C.UTF-8"}
     fixed["TZ"] = ZONE
+    fixed["ANSIBLE_CALLBACKS_ENABLED"] = "archives"
+    fixed["ANSIBLE_CALLBACK_PLUGINS"] = str(CHECKOUT / "tests" / "support" / "callbacks")
     return {**kept, "ANSIBLE_HOME": str(ANSIBLE), **fixed, **more}
 
 
