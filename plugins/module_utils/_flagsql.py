@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rowkey import RowKey
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import latch
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,14 @@ class Target:
 class Statements:
     """The statements of one target; ``params`` has every value, ``format`` puts the names in."""
 
-    def __init__(self, target: Target, as_jsonb: bool = False, bare: bool = False) -> None:
-        """Build the fragments; ``as_jsonb`` casts a json or text column, ``bare`` names no type of the column."""
+    def __init__(self, target: Target, as_jsonb: bool = False, bare: bool = False, as_json: bool = False) -> None:
+        """Build the fragments; ``as_jsonb`` casts a json or text column, ``bare`` names no type of the column.
+
+        ``as_json`` reads such a column as json, also what jsonb refuses, and is not there to write it.
+        """
         self.target = target
-        self._by_server = target.is_jsonb or as_jsonb
+        self._by_server = target.is_jsonb or as_jsonb or as_json
+        self._as_json = as_json
         flag = target.flag
         self.params: dict[str, Any] = {
             **{f"path_{i}": name for i, name in enumerate(flag.path)},
@@ -94,6 +99,9 @@ class Statements:
         }
         self._column = _of_t(target.column.name)
         self._column = sql.SQL("({}::jsonb)").format(self._column) if as_jsonb else self._column
+        if as_json:
+            self.params.update(latch.AS_JSON_VALUES)
+            self._column = sql.SQL(latch.AS_JSON).format(content=sql.SQL("{}::text").format(self._column))
         self._own_tenant = _of_t(target.tenant.name)
         self._tenant = sql.SQL("''::text") if target.global_default else self._own_tenant
         self._type = sql.SQL(target.column.cast_name.replace("%", "%%"))
@@ -213,6 +221,9 @@ class Statements:
 
     def _is_on(self) -> sql.Composable:
         target = self.target
+        if self._as_json:
+            absent = sql.Literal(target.flag.absent_is_on)
+            return sql.SQL(latch.JSON_IS_ON).format(leaf=self._json_leaf(), absent=absent)
         if self._by_server:
             return sql.SQL("COALESCE(({}) <> ALL (%(off_values)s::text[]::jsonb[]), {})").format(
                 self._json_leaf(), sql.Literal(target.flag.absent_is_on)

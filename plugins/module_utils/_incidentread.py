@@ -106,7 +106,8 @@ def _read(cursor: Any, incident_id: str | None, events: int, most: int) -> tuple
         result["events"] = [_shown(event) for event, _hash in chain]
         result["chain_broken_at"] = broken_links(chain)
         result["stages"] = progress.read_stages(cursor, canonical)
-        result["latched_writes"], result["latched_tenants"] = count_latched(cursor, canonical)
+        latched = zip(("latched_writes", "latched_tenants", "latched_passed"), count_latched(cursor, canonical))
+        result.update(latched)
     # Without an id, people mean the only open incident.
     alone = result["open"][0]["incident_id"] if len(result["open"]) == 1 and not incident_id else canonical
     if alone:

@@ -60,7 +60,7 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
     ),
     "feature_flag_info": ("total", "enabled", "unreadable_count", "elapsed_ms"),
     "incident": ("opened_now", "kills"),
-    "incident_info": ("kills", "latched_writes", "latched_tenants", "users_count"),
+    "incident_info": ("kills", "latched_writes", "latched_tenants", "latched_passed", "users_count"),
     "integrity_info": ("status", "corrupt", "complete", "total_count", "elapsed_ms"),
     "integrity_repair": ("plan_hash", "fenced", "quarantined", "conflicts_count", "elapsed_ms"),
     "kill_proof_info": ("proven", "proven_count", "asked", "max_seconds", "committed_seconds_ago", "elapsed_ms"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -14,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts
     Names,
     create_triggers,
     dormant_names,
+    guarded,
     names_of,
     note_trigger_of,
     notes_of,
@@ -78,7 +80,13 @@ def standing_latch(session: Session, target: Target) -> Latch:
 
 def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, raises: str | None = None) -> str:
     """Return the body of a latch that is up; ``raises``: the name of the function that raises a dormant one."""
-    statements = Statements(target, as_jsonb=target.is_document, bare=True)
+    statements = Statements(target, as_json=target.is_document, bare=True)
+    switch_off = statements.format(
+        queries.SWITCH_OFF_DOCUMENT if target.is_document else queries.SWITCH_OFF,
+        steps=sql.Literal(len(target.flag.path)),
+        value=sql.SQL("%(written)s::text"),
+        written=Statements(target, as_jsonb=target.is_document, bare=True).fragments["written"],
+    )
     passes = sql.SQL(queries.RAISER_PASSES if raises else queries.OWNER_PASSES).format(
         function=sql.SQL("%(function)s"), raises=sql.SQL("%(raises)s")
     )
@@ -92,9 +100,12 @@ def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, rai
         # A tenant's own row is missing there, not a key in it.
         absent_is_on=sql.SQL("TRUE" if target.owners and target.flag.absent_is_on else "FALSE"),
         oid=sql.Literal(target.table.oid),
+        switch_off=switch_off,
+        as_stored=sql.SQL("t.{}::text").format(identifier(target.column.name)),
     )
     values = {
         **statements.params,
+        "members": [json.dumps(name) for name in target.flag.path],
         "incident": incident_id,
         "function": names.function,
         "raises": raises,
@@ -112,12 +123,12 @@ def is_dormant(cursor: Cursor, names: Names) -> bool:
 def latch_problem(cursor: Cursor, target: Target) -> str | None:
     """Return why this role could not raise a flag's latch in an incident, None if it could, '' without a ledger."""
     names = names_of(target)
-    values = {"table": target.table.oid, "column": target.column.name}
+    values = {"table": target.table.oid, "columns": [column.name for column in guarded(target)]}
     found = cursor.rows(queries.AHEAD, {**values, "trigger": names.trigger, "function": names.function})
     if not found:
         return ""
     dormant, callable_, stands, could_make = found[0]
-    where = f"{target.table}.{target.column.name}"
+    where = f"{target.table} ({', '.join(column.name for column in guarded(target))})"
     if dormant and not callable_:
         return f"The latch of {target.identity} is installed, but this role may not raise it."
     if dormant and not stands:
@@ -203,7 +214,7 @@ def lower_latches(
     return left
 
 
-def count_latched(cursor: Cursor, incident_id: str) -> tuple[int, int]:
-    """Return how many writes the latch turned back under an incident, and of how many tenants."""
-    writes, tenants = cursor.row(queries.LATCHED, {"incident": incident_id})
-    return writes, tenants
+def count_latched(cursor: Cursor, incident_id: str) -> tuple[int, int, int]:
+    """Return how many writes the latch turned back under an incident, of how many tenants, and how many passed it."""
+    writes, tenants, passed = cursor.row(queries.LATCHED, {"incident": incident_id})
+    return writes, tenants, passed

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import refusing
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latchparts import (
     Names,
+    covers,
     create_triggers,
     is_noted,
     names_of,
@@ -36,6 +37,10 @@ def install_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
     if not cursor.rows(queries.SOURCES, {"functions": [names.function]}) or (names.function in older and not holder):
         put_no_op(cursor, names.function)
     put_note(cursor, names)
+    if not covers(cursor, target, names):
+        notes = identifier(names.note_trigger)
+        dropped = Statements(target).format(queries.DROP_TRIGGER, trigger=identifier(names.trigger), note_trigger=notes)
+        cursor.run(dropped, {})
     create_triggers(cursor, target, names)
     bodies = _dormant_bodies(cursor, target, names)
     for statement, function in ((queries.CREATE_RAISE, "raises"), (queries.CREATE_LOWER, "lowers")):
@@ -61,6 +66,7 @@ def lacks_latch(cursor: Cursor, target: Target, roles: Sequence[str]) -> bool:
         or {row[1:] for row in cursor.rows(queries.CALLERS, called)} != {(True, True)}
         or not stands(cursor, target, names)
         or not is_noted(cursor, target, names)
+        or not covers(cursor, target, names)
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import latch as queries
 
@@ -62,6 +63,22 @@ def dormant_names(function: str) -> dict[str, sql.Composable]:
 def stands(cursor: Cursor, target: Target, names: Names) -> bool:
     """Return whether the trigger is on this table and fires in every replication role."""
     return _fires(cursor, target, names.trigger, names.function)
+
+
+def guarded(target: Target) -> list[Column]:
+    """Return the columns by which an update can switch a tenant on: the flag's, and whose and which flag it is."""
+    return list(dict.fromkeys(column for column in (target.column, target.tenant, target.key) if column))
+
+
+def covers(cursor: Cursor, target: Target, names: Names) -> bool:
+    """Return whether both triggers fire for all of these columns; an older version named only the flag's."""
+    columns = [column.name for column in guarded(target)]
+    return all(_covers(cursor, target, trigger, columns) for trigger in (names.trigger, names.note_trigger))
+
+
+def _covers(cursor: Cursor, target: Target, trigger: str, columns: list[str]) -> bool:
+    values = {"table": target.table.oid, "trigger": trigger, "columns": columns}
+    return bool(cursor.row(queries.COVERS, values)[0])
 
 
 def is_noted(cursor: Cursor, target: Target, names: Names) -> bool:
@@ -119,7 +136,9 @@ def _create_trigger(cursor: Cursor, target: Target, trigger: str, function: str,
     named = identifier(trigger)
     there = {"table": target.table.oid, "trigger": trigger}
     if not cursor.row(queries.TRIGGER_EXISTS, there)[0]:
-        cursor.run(Statements(target).format(create, trigger=named, function=identifier(function)), {})
+        columns = sql.SQL(", ").join(identifier(column.name) for column in guarded(target))
+        made = Statements(target).format(create, trigger=named, function=identifier(function), guarded=columns)
+        cursor.run(made, {})
     cursor.run(Statements(target).format(queries.ENABLE_ALWAYS, trigger=named), {})
 
 

@@ -146,6 +146,10 @@ latched_tenants:
   description: Of how many tenants it turned back writes.
   returned: when O(incident_id) is given and known
   type: int
+latched_passed:
+  description: How many writes passed the latch, because they are no JSON or could not be changed.
+  returned: when O(incident_id) is given and known
+  type: int
 kills:
   description:
     - How many kills this ledger has recorded, over all incidents; null if there is no usable ledger.
