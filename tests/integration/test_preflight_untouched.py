@@ -23,7 +23,10 @@ FIRED = "SELECT last_value, is_called FROM fired"
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("ALTER TABLE companies DISABLE TRIGGER {trigger}", "no trigger of it fires on public.companies (settings, id)"),
+        (
+            "ALTER TABLE companies DISABLE TRIGGER {trigger}",
+            "no trigger of it fires on public.companies (settings, id)",
+        ),
         ("ALTER TABLE companies ENABLE REPLICA TRIGGER {trigger}", "no trigger of it fires"),
         ("DROP TRIGGER {trigger} ON companies", "no trigger of it fires"),
         # The trigger follows the column that it was made for.
