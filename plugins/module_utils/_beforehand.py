@@ -147,22 +147,25 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
         names = place.rows.named(cursor, place.scope, enabled, SHOWN)
         default = global_default(cursor, place.target)
     joined = _foreseen(place, request)
-    to_change = now.total - now.on - now.unreadable if enabled else now.on
-    # A missing row is not made.
+    # Whoever follows the default goes with it, unless only some are meant. A missing default is not made.
+    by_default = now.by_default if place.tenants is None else 0
+    to_change = now.total - now.on - now.unreadable if enabled else now.on - by_default
     with_default = request.global_default and default == ("off" if enabled else "on")
+    left = 0 if with_default else by_default
     result = {
         "changed": to_change > 0 or with_default,
         "total": now.total,
         "enabled_before": now.on,
-        "enabled_after": now.on + to_change if enabled else 0,
+        "enabled_after": now.on + to_change if enabled else left,
         "changed_count": to_change + with_default,
         "unreadable": now.unreadable_sample,
         "unreadable_count": now.unreadable,
+        "without_row": now.without_row,
         "global_default": ("on" if enabled else "off") if with_default else default,
         "diff": {
             "before": {"tenants_on": now.on},
             "after": {
-                "tenants_on": now.on + to_change if enabled else 0,
+                "tenants_on": now.on + to_change if enabled else left,
                 "tenants_changed": names
                 + ([f"and {to_change - SHOWN:,} more"] if to_change > SHOWN else [])
                 + (["the default of all"] if with_default else []),

@@ -58,6 +58,8 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
     """Return the whole script; its first target is the tenants' flag."""
     keep = sql.SQL(":keep")
     scripts = [Script(target, keep, trying=False) for target in targets]
+    # The default of all tenants first: it decides for everybody without a row.
+    default_first = list(enumerate(scripts, 1))[::-1]
     parts = [
         _head(login, targets[0], around),
         _SESSION,
@@ -70,11 +72,11 @@ def break_glass(cursor: Cursor, login: Login, targets: Sequence[Target], around:
         "\\else",
         # Containment first, and no part of it depends on another: one refused row fails the statement for all.
         "\\set ON_ERROR_STOP off",
-        *[line for number, script in enumerate(scripts, 1) for line in _off(cursor, script, number)],
+        *[line for number, script in default_first for line in _off(cursor, script, number)],
         *_block(around),
         say("The fence: Kanban writes are refused from here on, where it is installed"),
         *_fence(queries.RAISE_FENCE, "no_fence"),
-        *[line for number, script in enumerate(scripts, 1) for line in _off_held(cursor, script, number)],
+        *[line for number, script in default_first for line in _off_held(cursor, script, number)],
         "\\set ON_ERROR_STOP on",
         *_count(cursor, scripts),
         "\\endif",

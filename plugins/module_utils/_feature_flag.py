@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -16,7 +17,6 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._failoverlook import look_after
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import Latch, raise_latch, standing_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import TURN_SECONDS, Patience
@@ -35,7 +35,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Switcher
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, blocked_rows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchverdict import Ended, error_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Watcher
@@ -63,17 +64,18 @@ class Switch:
         self._switched = 0
         self._switched_ago: float | None = None
         self._counted = True
+        self._default = Outcome()
+        self._by_default = 0
         self._latch = Latch(False, "the kill took too long")
 
     def run(self) -> KanbanError | None:
         """Switch, prove, then latch and sweep if requested; return the error that the module ends with, if any."""
         try:
             latch = self._latch_at_once if self._request.latch and not self._enabled else None
-            outcome = self._switch(self._place.target, self._deadline, latch)
+            outcome = self._switch(self._deadline, latch)
             self._tell(outcome)
             self._counted = outcome.counted
             if outcome.counted:
-                self._switch_default(self._deadline)
                 self._read_default()
                 self._after_the_kill()
             self._close()
@@ -85,10 +87,14 @@ class Switch:
         finally:
             self._watcher.close()
             self._place.warnings += self._watcher.warnings
-        return self._verdict(outcome)
+        how = Ended(self._counted, self._by_default, outcome.after.unreadable, outcome.after.unreadable_sample)
+        if self._enabled:
+            how = replace(how, off=outcome.after.total - outcome.after.on - outcome.after.unreadable)
+        return error_of(self._place, self._request, self.result, how)
 
-    def _switch(self, target: Target, deadline: Deadline, latch: Callable[[], None] | None = None) -> Outcome:
-        keeper = keeper_for(self._place, self._request, target, self._joined)
+    def _switch(self, deadline: Deadline, latch: Callable[[], None] | None = None) -> Outcome:
+        """Switch the default of all tenants, if it is meant, and the tenants' own rows; return what came of these."""
+        main = self._place.target
         patience = Patience(
             self._place.session,
             self._watcher,
@@ -96,28 +102,29 @@ class Switch:
             terminate=self._request.on_blocked == "terminate",
             passage={PASSAGE: self.incident} if self._enabled else None,
         )
-        switcher = Switcher(patience, rows_of(target), keeper, deadline, enabled=self._enabled, latch=latch)
-        tenants = None if target.global_default else self._place.tenants
+        keeper = keeper_for(self._place, self._request, main, self._joined)
+        default, default_keeper = None, None
+        if main.key and self._request.global_default:
+            of_all = as_global_default(main)
+            default_keeper = keeper_for(self._place, self._request, of_all, self._joined)
+            default = Switcher(patience, rows_of(of_all), default_keeper, deadline, enabled=self._enabled)
+        switcher = Switcher(
+            patience, rows_of(main), keeper, deadline, enabled=self._enabled, latch=latch, default=default
+        )
+        self._default = Outcome() if default is None else default.outcome
         try:
-            outcome = switcher.run(target.table, tenants)
+            outcome = switcher.run(main.table, self._place.tenants)
         finally:
-            self._switched += switcher.outcome.switched
-            name = "priors_of_default" if target.global_default else "priors"
-            self._tell_priors(name, keeper, switcher.outcome)
+            self._switched += switcher.outcome.switched + self._default.switched
+            self._tell_priors("priors", keeper, switcher.outcome)
+            if default_keeper:
+                self._tell_priors("priors_of_default", default_keeper, self._default)
         return outcome
 
     def _tell_priors(self, name: str, keeper: Keeper, outcome: Outcome) -> None:
         self._place.warnings += keeper.warnings
         if keeper.kept_in != "nothing yet" or name not in self.result:
             self.result[name] = keeper.as_result(outcome.switched > 0, self.result.get(name, {}).get("unsaved", []))
-
-    def _switch_default(self, deadline: Deadline) -> int:
-        """Switch the default of all tenants, if requested; return 1 if it was switched."""
-        if not (self._place.target.key and self._request.global_default):
-            return 0
-        switched = self._switch(as_global_default(self._place.target), deadline).switched
-        self.result["changed_count"] += switched
-        return switched
 
     def _read_default(self) -> None:
         self.result["global_default"] = None
@@ -126,19 +133,25 @@ class Switch:
                 self.result["global_default"] = global_default(cursor, self._place.target)
 
     def _tell(self, outcome: Outcome) -> None:
-        self.result.update(changed_count=outcome.switched, contained_ms=self._deadline.elapsed_ms)
+        switched = outcome.switched + self._default.switched
+        self.result.update(changed_count=switched, contained_ms=self._deadline.elapsed_ms)
         if not outcome.counted:
             self._tell_table_blocked(outcome)
             return
-        before = outcome.after.on - outcome.switched if self._enabled else outcome.after.on + outcome.switched
+        # Whoever has no row was switched with the default.
+        without_row = outcome.after.without_row or 0
+        followed = 0 if self._place.target.flag.absent_is_on or not self._default.switched else without_row
+        of_these = outcome.switched + followed
         self.result.update(
             total=outcome.after.total,
-            enabled_before=before,
+            enabled_before=outcome.after.on - of_these if self._enabled else outcome.after.on + of_these,
             enabled_after=outcome.after.on,
+            without_row=outcome.after.without_row,
             unreadable=outcome.after.unreadable_sample,
             unreadable_count=outcome.after.unreadable,
             reconnects=outcome.reconnects,
         )
+        self._by_default = outcome.after.by_default
         self._tell_blocked(outcome)
 
     def _tell_table_blocked(self, outcome: Outcome) -> None:
@@ -148,14 +161,8 @@ class Switch:
         shown(self.result, "terminated", terminated)
 
     def _tell_blocked(self, outcome: Outcome) -> None:
-        blocked: list[dict[str, Any]] = [
-            {"tenant": tenant, "pid": None, "refused": why} for tenant, why in outcome.refused.items()
-        ]
-        for tenant, blockers in outcome.blocked.items():
-            blocked += [{"tenant": tenant, **blocker.as_result()} for blocker in blockers] or [
-                {"tenant": tenant, "pid": None}
-            ]
-        shown(self.result, "blocked", blocked)
+        default = [{**row, "tenant": None, "default_of_all": True} for row in blocked_rows(self._default)]
+        shown(self.result, "blocked", [*default, *blocked_rows(outcome)])
         terminated = [*self.result.get("terminated", []), *[blocker.as_result() for blocker in outcome.terminated]]
         shown(self.result, "terminated", terminated)
 
@@ -187,16 +194,18 @@ class Switch:
             self._read_default()
 
     def _sweep(self) -> int:
-        outcome = self._switch(self._place.target, Deadline(SWEEP_SECONDS))
-        self.result["changed_count"] += outcome.switched
+        outcome = self._switch(Deadline(SWEEP_SECONDS))
+        switched = outcome.switched + self._default.switched
+        self.result["changed_count"] += switched
         self._counted = outcome.counted
         if not outcome.counted:
             # Nobody knows how many are on: what was counted before stands, and is not the last word.
             self._tell_table_blocked(outcome)
-            return outcome.switched
+            return switched
         self.result["enabled_after"] = outcome.after.on
+        self.result["without_row"], self._by_default = outcome.after.without_row, outcome.after.by_default
         self._tell_blocked(outcome)
-        return outcome.switched + self._switch_default(Deadline(SWEEP_SECONDS))
+        return switched
 
     def _close(self) -> None:
         """Write the event and read what else the reader wants to know; nothing here can undo what was done."""
@@ -222,8 +231,8 @@ class Switch:
             self.result.update(told)
 
     def _add_event(self, cursor: Cursor) -> None:
-        figures = ("total", "enabled_before", "enabled_after", "changed_count", "blocked_count", "contained_ms")
-        data: dict[str, Any] = {name: self.result.get(name) for name in figures}
+        counts = ("total", "enabled_before", "enabled_after", "changed_count", "blocked_count", "without_row")
+        data: dict[str, Any] = {name: self.result.get(name) for name in (*counts, "contained_ms")}
         data.update(self.result["position"], flag=self._place.target.identity)
         data["operator"] = self._request.who.operator
         data["reason"] = self._request.who.reason
@@ -242,59 +251,3 @@ class Switch:
         """Return the module's ``incident`` result: the one that this run belongs to, and those open before."""
         found = incident_result(self.incident, self._request.who.incident_id, self._joined)
         return {**found, "switched_seconds_ago": self._switched_ago}
-
-    def _verdict(self, outcome: Outcome) -> KanbanError | None:
-        if not self._counted:
-            return self._uncounted()
-        left = self.result["enabled_after"]
-        if self._enabled:
-            left = outcome.after.total - outcome.after.on - outcome.after.unreadable
-        if left:
-            return self._still(left)
-        if outcome.after.unreadable:
-            sample = ", ".join(map(str, outcome.after.unreadable_sample[:5]))
-            return KanbanError(
-                "unreadable_settings",
-                f"The settings of {outcome.after.unreadable} tenants are no JSON (for instance {sample}).",
-                "Nobody can tell whether their flag is on; they were left to the letter.",
-                "Look at them, mend them in the application, then run the same command again.",
-            )
-        if self._request.global_default and self.result.get("global_default") == ("off" if self._enabled else "on"):
-            return KanbanError(
-                "default_not_switched",
-                "The default of all tenants could not be switched: somebody holds its row.",
-                "Tenants without a row of their own go on as before; all others are switched.",
-                "Run the same command again, or with kanban_on_blocked=terminate (on_blocked).",
-            )
-        if self._place.unknown:
-            return KanbanError(
-                "unknown_tenants",
-                f"{len(self._place.unknown)} of the tenants asked for do not exist: {self._place.unknown[:5]}.",
-                "If an id was mistyped, the tenant that was meant keeps its flag. All the others were switched.",
-                f"Compare with {self._place.target.table}.{self._place.target.tenant.name} and run it again.",
-            )
-        return None
-
-    def _uncounted(self) -> KanbanError:
-        lines = "; ".join(row["to_end_it"] for row in self.result["blocked"][:5])
-        return KanbanError(
-            "table_held",
-            f"Somebody held the whole table {self._place.target.table} for {self._request.deadline:g} s, a migration "
-            "perhaps, so its tenants could neither be switched nor counted.",
-            f"{self.result['changed_count']} tenants were switched before; the others are as they were.",
-            f"Whoever holds it is listed in 'blocked'{': ' + lines if lines else ''}. End that, or say "
-            "kanban_on_blocked=terminate (on_blocked), and run the same command again.",
-        )
-
-    def _still(self, left: int) -> KanbanError:
-        wanted = "off" if self._enabled else "on"
-        lines = sorted({row["to_end_it"] for row in self.result["blocked"] if row.get("to_end_it")})
-        holders = (
-            f"Whoever holds their rows is listed in 'blocked'; to end them: {'; '.join(lines[:5])}. " if lines else ""
-        )
-        return KanbanError(
-            "still_on" if not self._enabled else "still_off",
-            f"{left} of {self.result['total']} tenants are still {wanted} after {self._request.deadline:g} s.",
-            "Their users go on as before; all others are switched and stay so.",
-            f"{holders}Run the same command again, or with kanban_on_blocked=terminate (on_blocked).",
-        )

@@ -22,6 +22,7 @@ def narrowed(place: Place, request: Request) -> tuple[Request, dict[str, Any]]:
     of_stage = Restore(place, request)
     stage = of_stage.narrow_to_stage()
     if request.withdrawn and request.share == WHOLE:
+        # What came back with the last stage goes with it.
         request = replace(request, global_default=had_default(place, of_stage.incident))
         stage["default"] = request.global_default
     return request, {"stage": stage}

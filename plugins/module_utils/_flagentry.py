@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Sequence
 
@@ -43,6 +44,9 @@ def change_flag(
     place = look(login, request, evidence.go)
     try:
         stage: dict[str, Any] = {}
+        if request.tenants is not None or request.share is not None:
+            # The default decides for everybody without a row, so it is not switched with some.
+            request = replace(request, global_default=False)
         if request.share is not None and not place.server.in_recovery:
             request, stage = _back().narrowed(place, request)
         if place.server.in_recovery:
@@ -98,6 +102,7 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
                 "enabled": now.on,
                 "unreadable": now.unreadable_sample,
                 "unreadable_count": now.unreadable,
+                "without_row": now.without_row,
                 "flag_values": place.rows.values(cursor, place.scope),
                 "tenants_on": place.rows.named(cursor, place.scope, False, names) if names else [],
                 "global_default": global_default(cursor, place.target),

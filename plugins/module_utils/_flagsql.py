@@ -170,13 +170,13 @@ class Statements:
 
     def of_missing(self, statement: str, listed: bool, **more: sql.Composable) -> sql.Composed:
         """Return a statement about tenants that have no row in a key/value store; ``listed``: only those requested."""
-        owner_id = identifier(self.target.owner_id.name) if self.target.owner_id else sql.SQL("")
+        owner_id = identifier(self.target.owner_id.name if self.target.owner_id else "id")
         among = sql.SQL("o.{}::text = ANY (%(tenants)s::text[])").format(owner_id) if listed else sql.SQL("TRUE")
         owners, key, must_fill = self.target.owners, self.target.key, self.target.must_fill
         return self.format(
             statement,
             queries.SCOPE_TENANTS if listed else queries.SCOPE_ALL,
-            tenants_table=identifier(owners.schema, owners.name) if owners else sql.SQL(""),
+            tenants_table=identifier(owners.schema, owners.name) if owners else self.format(queries.LISTED),
             owner_id=owner_id,
             owner_scope=among,
             tenant_name=identifier(self.target.tenant.name),

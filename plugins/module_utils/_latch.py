@@ -98,6 +98,7 @@ def refusing(cursor: Cursor, target: Target, incident_id: str, names: Names, rai
         rows=statements.fragments["key_matches"],
         flag=sql.SQL("%(flag)s::text"),
         # A tenant's own row is missing there, not a key in it.
+        has_default=sql.SQL("TRUE" if target.key else "FALSE"),
         absent_is_on=sql.SQL("TRUE" if target.owners and target.flag.absent_is_on else "FALSE"),
         oid=sql.Literal(target.table.oid),
         switch_off=switch_off,

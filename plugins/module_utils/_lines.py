@@ -68,10 +68,11 @@ class Host:
         """Return what the last look found that the stop had not left so."""
         again, unreadable = self.still["on_again"], self.still.get("unreadable_count")
         undone = "Unless somebody undid this on purpose, type the same command again"
+        if self.still.get("global_default") == "on" and answer.get("global_default") == "off":
+            who = f", and {again:,} tenants have it again" if again else ""
+            return f"the default of all tenants is on again, since the sweep{who}. {undone}"
         if again:
             return f"{again:,} tenants have it again, switched on after the sweep. {undone}"
-        if self.still.get("global_default") == "on" and answer.get("global_default") == "off":
-            return f"the default of all tenants is on again, since the sweep. {undone}"
         if unreadable:
             return (
                 f"the settings of {unreadable:,} tenants are no JSON since the sweep, so nobody can tell whether they "
@@ -180,10 +181,16 @@ def database_line(host: Host, kind: str, plan: bool = False) -> str:
     would, counted = "would be " if plan else "", f"{last['enabled_after']:,} of {last['total']:,}"
     if kind == "restore":
         text = f"{place}: {host.changed_count:,} tenants {would}as before, {counted} {would}on"
+        if last.get("global_default") == "on":
+            without = last.get("without_row")
+            who = "whoever has no row has" if without is None else f"{without:,} tenants without a row have"
+            text += f", {who} it by the default of all"
         if last.get("already_count"):
             text += f", {last['already_count']:,} were so already"
         return text
     text = f"{place}: {host.changed_count:,} tenants {would}switched off, {counted} {would}on"
+    if last.get("without_row") and last.get("global_default") in ("on", "off"):
+        text += f", {last['without_row']:,} of these have no row and follow the default of all"
     priors = _priors((host.first, host.later))
     kept = {str(one.get("kept_in")) for one in priors} & {"ledger", "file", "result"}
     if kept:
@@ -206,6 +213,7 @@ def steps_line(host: Host) -> str:
 def blocked_line(row: Answer) -> str:
     """Return one line about what could not be switched, with the statement that ends its holder."""
     whose = "the table" if row["tenant"] is None else f"tenant {one_line(row['tenant'])}"
+    whose = "the default of all tenants" if row.get("default_of_all") else whose
     if row.get("refused"):
         return f"{whose} could not be written: {one_line(row['refused'])}"
     if row.get("pid") is None:
@@ -258,8 +266,8 @@ def notes(host: Host) -> list[str]:
             found.append(
                 f"{host.name}: {last[f'{name}_count']:,} tenants {text}: {', '.join(map(one_line, last[name][:SHOWN]))}"
             )
-    if last.get("global_default") == "on":
-        found.append(f"{host.name}: the default of all tenants is on: -e kanban_global_default=true switches it off")
+    if last.get("failed") and (last.get("error") or {}).get("code") == "default_left_on":
+        found.append(f"{host.name}: to switch off the default of all tenants: -e kanban_global_default=true")
     sweep = last.get("sweep")
     if sweep and sweep.get("switched_again"):
         found.append(

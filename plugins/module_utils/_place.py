@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Collection, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
@@ -25,6 +25,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Session,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, ServerRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
     as_global_default,
     find_target,
@@ -48,7 +49,7 @@ class Request:
     settle: float = 0.0
     latch: bool = False
     latch_wait: float = 2.0
-    global_default: bool = False
+    global_default: bool = True
     on_replica: str = "fail"
     state_dir: str | None = None
     share: float | None = None
@@ -120,13 +121,35 @@ def look(login: Login, request: Request, connected: Callable[[], None] = lambda:
         state = _ledger_state(cursor, needed=request.state not in ("disabled", "enabled", "paused", "read"))
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
+        guessed = (
+            {} if known is None else _without_row(cursor, target, request, set(request.tenants or []) - set(known))
+        )
+        known = known if known is None else {**known, **guessed}
         spelled = set(known.values()) if known else set()
         if known and target.owners and request.state == "restored":
             # The ledger spells them as their rows do, and not as the tenants' table.
             spelled.update(known_tenants(cursor, replace(target, owners=None), list(known)).values())
     tenants = None if known is None else sorted(spelled)
     unknown = sorted(set(request.tenants or []) - set(known or []))
-    return Place(login, server, target, state, tenants, unknown, deadline, list(server.warnings), session)
+    warnings = list(server.warnings)
+    if guessed:
+        warnings.append(
+            f"{len(guessed)} of the tenants asked for have no row ({', '.join(sorted(guessed)[:5])}) and are on by the "
+            "default of all. No table of tenants (tenants_table) says whether they exist. Each gets a row that is off."
+        )
+    return Place(login, server, target, state, tenants, unknown, deadline, warnings, session)
+
+
+def _without_row(cursor: Cursor, target: Target, request: Request, tenants: Collection[str]) -> dict[str, str]:
+    """Return tenants that are on by the default of all alone, where no table says which there are, with their spelling.
+
+    A stop of those needs a row for each. It is not made in a document, of which the server reads no flag.
+    """
+    if not tenants or request.state != "disabled" or target.owners or target.is_document:
+        return {}
+    if request.share is not None or global_default(cursor, target) != "on":
+        return {}
+    return known_tenants(cursor, target, sorted(tenants), flag_queries.SPELLED)
 
 
 def _ledger_state(cursor: Cursor, needed: bool) -> LedgerState:

@@ -61,7 +61,7 @@ class Request:
     flag: Flag
     environment: str | None = None
     tenants: Sequence[str] | None = None
-    global_default: bool = False
+    global_default: bool = True
     deadline: float = 20.0
     on_blocked: str = "report"
     dump_tables: Sequence[str] = ()

@@ -248,9 +248,9 @@ def default_check(default: str, switched: bool) -> Check:
             "flag_default",
             False,
             SHOULD,
-            "The default of all tenants is on, and a stop leaves it on.",
-            "Where the application reads that row, tenants without one of their own have the feature by it.",
-            "If it does, set kanban_global_default: true; a stop switches it as well, and the undo puts it back.",
+            "The default of all tenants is on, and kanban_global_default: false leaves it on.",
+            "Tenants without a row of their own have the feature by it, so a stop is not contained.",
+            "Set kanban_global_default: true. A stop switches it first, and the undo puts it back.",
         )
     return Check("flag_default", True, SHOULD, f"The default of all tenants: {default}.")
 

@@ -275,6 +275,7 @@ def _forecasts(hosts: Sequence[Seen]) -> list[str]:
         where = host.info["database"]
         oldest = forecast["open_transactions"]["oldest_seconds"]
         default = ", and by default all others" if forecast.get("global_default") == "on" else ""
+        default = default if forecast.get("without_row") is None else ""
         line = (
             f"{host.name}: {one_line(where['name'])} at {where['address']}: {forecast['on']:,} of "
             f"{forecast['tenants']:,} tenants are on{default}; switching them off would take about "

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._identity i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Column, Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import identifier, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rankmatch import Match
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import ranking as queries
 
 _SHOWN_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
@@ -110,12 +111,26 @@ class Ranking:
         target = self._of_flag()
         is_on = queries.IS_ON_LISTED if target.is_document else queries.IS_ON
         on_now = sql.SQL(queries.ON_NOW).format(is_on=sql.SQL(is_on).format(**self._flag))
-        if not (target.flag.absent_is_on and target.owners and target.owner_id):
+        if target.key is None or target.is_document:
             return on_now
+        absent_is_on = target.flag.absent_is_on and target.owners is not None
         without = sql.SQL(queries.ON_WITHOUT_ROW).format(
-            is_owner=self._exists(target.owners, target.owner_id), has_row=self._has_row()
+            is_owner=self._is_owner(),
+            has_row=self._has_row(),
+            absent_is_on=sql.SQL("TRUE") if absent_is_on else self._default_is_on(),
         )
         return sql.SQL("{} UNION ALL {}").format(on_now, without)
+
+    def _default_is_on(self) -> sql.Composable:
+        of_all = Statements(replace(self._of_flag(), global_default=True))
+        return sql.SQL("({})").format(of_all.format(flag_queries.DEFAULT_IS_ON))
+
+    def _is_owner(self) -> sql.Composable:
+        """Match tenants that exist; where no table says which there are, all that have errors."""
+        target = self._of_flag()
+        if target.owners and target.owner_id:
+            return self._exists(target.owners, target.owner_id)
+        return self._exists(self._companies.table, self._companies.id) if self._companies else sql.SQL("TRUE")
 
     def _known(self) -> sql.Composable:
         target = self._of_flag()
@@ -123,7 +138,9 @@ class Ranking:
             return self._exists(self._companies.table, self._companies.id)
         if target.owners and target.owner_id:
             return self._exists(target.owners, target.owner_id)
-        return self._has_row()
+        if target.key is None or target.is_document:
+            return self._has_row()
+        return sql.SQL("({} OR {})").format(self._has_row(), self._default_is_on())
 
     def _has_row(self) -> sql.Composable:
         return sql.SQL(queries.HAS_ROW).format(**self._flag)

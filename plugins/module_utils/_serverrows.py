@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Collection, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import Timeout
@@ -51,12 +51,18 @@ class Scope:
 
 @dataclass(frozen=True)
 class Count:
-    """Tenants in a scope, those that are on, and those whose settings cannot be read (with a few names)."""
+    """Tenants in a scope, those that are on, and those whose settings cannot be read (with a few names).
+
+    ``without_row``: those that have no row in a key/value store, None if nobody knows which there are; ``by_default``:
+    those of them that are on only because the default of all is.
+    """
 
     total: int
     on: int
     unreadable: int = 0
     unreadable_sample: list[str] = field(default_factory=list)
+    without_row: int | None = None
+    by_default: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,11 +133,16 @@ class ServerRows:
     def count(self, cursor: Cursor, scope: Scope) -> Count:
         """Count tenants and those that are on; takes no row locks."""
         total, on = cursor.row(self._sql.format(queries.COUNT, scope.condition), self._values(scope))
-        if self._sql.target.owners:
-            statement = self._sql.of_missing(queries.MISSING_COUNT, "tenants" in scope.params)
-            missing = cursor.row(statement, self._values(scope))[0]
-            return Count(total + missing, on + (missing if self._sql.target.flag.absent_is_on else 0))
-        return Count(total, on)
+        listed = "tenants" in scope.params
+        if not self._may_miss(listed):
+            return Count(total, on)
+        are_on, known = self._missing_are_on(cursor), self._sql.target.owners is not None
+        if not (known or are_on):
+            return Count(total, on)
+        missing = cursor.row(self._sql.of_missing(queries.MISSING_COUNT, listed), self._values(scope))[0]
+        missing_on = missing if are_on else 0
+        by_default = 0 if self._sql.target.flag.absent_is_on else missing_on
+        return Count(total + missing, on + missing_on, without_row=missing if known else None, by_default=by_default)
 
     def to_switch(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
         """Return the first ``limit`` tenants that are not yet as wanted."""
@@ -140,9 +151,9 @@ class ServerRows:
 
     def named(self, cursor: Cursor, scope: Scope, enabled: bool, limit: int) -> list[str]:
         """Return the first ``limit`` tenants that are not yet as wanted, with or without a row; only for a reader."""
-        if not self._lacks_rows(enabled):
-            return self.to_switch(cursor, scope, enabled, limit)
         listed, to_switch = "tenants" in scope.params, self._sql.to_switch(enabled)
+        if not self._may_miss(listed) or self._missing_are_on(cursor) is enabled:
+            return self.to_switch(cursor, scope, enabled, limit)
         statement = self._sql.of_missing(queries.TENANTS_OR_MISSING, listed, to_switch=to_switch)
         return [row[0] for row in cursor.rows(statement, {**self._values(scope), "limit": limit})]
 
@@ -176,7 +187,7 @@ class ServerRows:
 
     def switch_missing(self, cursor: Cursor, enabled: bool, tenants: Sequence[str] | None) -> tuple[int, Change | None]:
         """Create the rows of tenants that have none in a key/value store; their prior is that there was no row."""
-        if not self._lacks_rows(enabled):
+        if not self._lacks_rows(cursor, enabled, tenants is not None):
             return 0, None
         written = self._sql.target.written(enabled)
         values = {**self._sql.params, "written": written, "tenants": list(tenants or [])}
@@ -187,7 +198,7 @@ class ServerRows:
 
     def missing(self, cursor: Cursor, tenants: Sequence[str] | None, enabled: bool, limit: int) -> list[str]:
         """Return the first ``limit`` tenants that have no row in a key/value store and should have one."""
-        if not self._lacks_rows(enabled):
+        if not self._lacks_rows(cursor, enabled, tenants is not None):
             return []
         statement = self._sql.of_missing(queries.MISSING_NAMES, tenants is not None)
         values = {**self._sql.params, "tenants": list(tenants or []), "limit": limit}
@@ -207,9 +218,28 @@ class ServerRows:
                 outcome.changed_since += found[2] or []
         return outcome
 
-    def _lacks_rows(self, enabled: bool) -> bool:
-        """Tell whether tenants without a row are not as wanted."""
-        return self._sql.target.owners is not None and self._sql.target.flag.absent_is_on is not enabled
+    def _may_miss(self, listed: bool) -> bool:
+        """Tell whether tenants without a row can be named: by their table, or from a list if a default may apply."""
+        target = self._sql.target
+        if target.global_default or target.key is None:
+            return False
+        return target.owners is not None or (listed and not target.flag.absent_is_on)
+
+    def _missing_are_on(self, cursor: Cursor) -> bool:
+        """Tell whether tenants without a row are on."""
+        if self._sql.target.flag.absent_is_on:
+            return True
+        default = Statements(replace(self._sql.target, global_default=True))
+        return bool(cursor.row(default.format(queries.DEFAULT_IS_ON), default.params)[0])
+
+    def _lacks_rows(self, cursor: Cursor, enabled: bool, listed: bool) -> bool:
+        """Tell whether tenants without a row are not as wanted, so that each needs a row of its own.
+
+        All of them are switched off with their default, and only those that are listed without it.
+        """
+        if not self._may_miss(listed) or not (enabled or listed or self._sql.target.flag.absent_is_on):
+            return False
+        return self._missing_are_on(cursor) is not enabled
 
     def _of_priors(self, batch: Sequence[Prior]) -> dict[str, Any]:
         values = {

@@ -57,8 +57,18 @@ class Standing:
 
     @property
     def default_on(self) -> bool:
-        """Whether the default of all tenants is on anywhere: tenants without their own row are in no count then."""
-        return any(host.last.get("global_default") == "on" for host in self.acted)
+        """Whether the default of all tenants is on where no table says who follows it: they are in no count then."""
+        return self._uncounted_follow("on")
+
+    @property
+    def default_off(self) -> bool:
+        """Whether it is off there, and with it whoever has no row."""
+        return self._uncounted_follow("off")
+
+    def _uncounted_follow(self, default: str) -> bool:
+        return any(
+            host.last.get("global_default") == default and host.last.get("without_row") is None for host in self.acted
+        )
 
     @property
     def taken_from(self) -> list[str]:

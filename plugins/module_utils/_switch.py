@@ -5,7 +5,8 @@
 
 First, one pass over the whole table, committed in batches, waits for no row. The rows that it skips are then waited
 for, tenant by tenant, in short turns until the deadline, while a second session watches who locks them. The latch, with
-which the pass would take twice as long, comes once nobody is on, and the last count after it.
+which the pass would take twice as long, comes once nobody is on, and the last count after it. The default of all
+tenants is switched before anything else, and waited for first in each round: it decides for the most of them.
 """
 
 from __future__ import annotations
@@ -56,14 +57,19 @@ class Switcher:
         *,
         enabled: bool = False,
         latch: Callable[[], None] | None = None,
+        default: Switcher | None = None,
     ) -> None:
-        """``latch`` is called once nobody is on whom it could turn off without a prior value; it must not raise."""
+        """``latch`` is called once nobody is on whom it could turn off without a prior value; it must not raise.
+
+        :param default: switches the default of all tenants, with the same patience and deadline.
+        """
         self._patience = patience
         self._rows = rows
         self._keeper = keeper
         self._deadline = deadline
         self._enabled = enabled
         self._latch = latch
+        self._default = default
         self._late = False
         self._several: set[str] = set()
         self.outcome = Outcome()
@@ -72,11 +78,15 @@ class Switcher:
         """Switch, wait for what is held, count. ``tenants`` None means every tenant of ``table``."""
         whole = Scope() if tenants is None else Scope.tenants(tenants)
         try:
+            if self._default:
+                self._default.begin()
             self._take_several(whole)
             self._first_pass(table, tenants)
             self._make_missing(tenants)
             self._until_nobody_is_left(whole, table, tenants)
             self._name_what_is_left(whole, tenants)
+            if self._default:
+                self._default.name_left()
         except Timeout:
             # The table itself is held: not even counting was possible.
             self.outcome.counted = False
@@ -86,18 +96,44 @@ class Switcher:
             self.outcome.reconnects = self._patience.reconnects
         return self.outcome
 
+    def begin(self) -> None:
+        """Switch what is free of the rows without a tenant, which are few, and are not looked for page by page."""
+        self._take_several(Scope())
+        self._batch(Scope())
+
+    def is_left(self, table: Table) -> bool:
+        """Wait a turn for a row without a tenant that is held; return whether any is left to be waited for."""
+        if not self._deadline.over and self._is_wanted():
+            self._wait_for(Scope(), table, None)
+        return self._is_wanted()
+
+    def _is_wanted(self) -> bool:
+        self.outcome.after = self._count(Scope())
+        return self._left_over(self.outcome.after) > len(self.outcome.refused)
+
+    def name_left(self) -> None:
+        """Name the sessions that lock a row without a tenant."""
+        self._name_what_is_left(Scope(), None)
+
     def _until_nobody_is_left(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> None:
         all_switched = False
         while True:
+            default_left = self._default is not None and self._default.is_left(table)
             self.outcome.after = self._count(whole)
+            # Whoever follows the default is off with it, unless only some are meant.
             left = self._left_over(self.outcome.after)
-            if self._latch and not self._deadline.over and (all_switched or not left):
+            left -= 0 if self._enabled or tenants is not None else self.outcome.after.by_default
+            if self._latch and not (self._deadline.over or default_left) and (all_switched or not left):
                 # Whoever is on now has been switched, so the prior value is kept, and has been written back since.
                 latch, self._latch = self._latch, None
                 latch()
                 continue
-            if self._deadline.over or left <= len(self.outcome.refused):
+            if self._deadline.over:
                 return
+            if left <= len(self.outcome.refused):
+                if not default_left:
+                    return
+                continue
             all_switched = self._wait_for(whole, table, tenants)
             all_switched = self._make_missing(tenants) and all_switched
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, Sequence
+from typing import Any, Protocol, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
@@ -52,3 +52,13 @@ class Outcome:
     terminated: list[Blocker] = field(default_factory=list)
     reconnects: int = 0
     counted: bool = True
+
+
+def blocked_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return a row per tenant that could not be switched, and per session that blocks it."""
+    rows: list[dict[str, Any]] = [
+        {"tenant": tenant, "pid": None, "refused": why} for tenant, why in outcome.refused.items()
+    ]
+    for tenant, blockers in outcome.blocked.items():
+        rows += [{"tenant": tenant, **blocker.as_result()} for blocker in blockers] or [{"tenant": tenant, "pid": None}]
+    return rows

@@ -62,7 +62,8 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
         )
     keys = [column.name for column in (target.tenant, target.key) if column]
     target = replace(target, one_row=is_unique_on(cursor, table, keys))
-    if not target.one_row:
+    # Several rows may have no tenant: to an index NULLs are different.
+    if target.key or not target.one_row:
         target = replace(target, row_key=find_row_key(cursor, table, columns, target.column))
     _check_values(cursor, target)
     _check_privileges(cursor, target, writing)
@@ -85,17 +86,14 @@ def _check_privileges(cursor: Cursor, target: Target, writing: bool) -> None:
 def _with_key(cursor: Cursor, target: Target, columns: Sequence[Column]) -> Target:
     flag = target.flag
     key = resolve_column(flag.key_column or "", columns, str(target.table))
-    target = replace(target, key=key)
+    given = {key.name, target.tenant.name, target.column.name}
+    must_fill = tuple(column for column in columns if not column.fills_itself and column.name not in given)
+    target = replace(target, key=key, must_fill=must_fill)
     if not flag.tenants_table:
         return target
     owners, owner_columns = find_table(cursor, flag.tenants_table)
-    given = {key.name, target.tenant.name, target.column.name}
-    return replace(
-        target,
-        owners=owners,
-        owner_id=resolve_column(flag.tenants_table_column or "id", owner_columns, str(owners)),
-        must_fill=tuple(column for column in columns if not column.fills_itself and column.name not in given),
-    )
+    owner_id = resolve_column(flag.tenants_table_column or "id", owner_columns, str(owners))
+    return replace(target, owners=owners, owner_id=owner_id)
 
 
 def _check_values(cursor: Cursor, target: Target) -> None:
@@ -134,7 +132,9 @@ def as_global_default(target: Target) -> Target:
     return replace(target, global_default=True, owners=None, one_row=False)
 
 
-def known_tenants(cursor: Cursor, target: Target, tenants: Sequence[str]) -> dict[str, str]:
+def known_tenants(
+    cursor: Cursor, target: Target, tenants: Sequence[str], statement: str = queries.KNOWN
+) -> dict[str, str]:
     """Return those of ``tenants`` that exist, with the database's spelling; raises BadInput for a wrong type."""
     asked = target
     if target.owners and target.owner_id:
@@ -143,7 +143,7 @@ def known_tenants(cursor: Cursor, target: Target, tenants: Sequence[str]) -> dic
     values = {**statements.params, "tenants": list(tenants)}
     try:
         with cursor.savepoint():
-            return dict(cursor.rows(statements.format(queries.KNOWN, queries.OF_TENANT), values))
+            return dict(cursor.rows(statements.format(statement, queries.OF_TENANT), values))
     except ServerError as error:
         if not str(error.details.get("sqlstate")).startswith(DATA_EXCEPTION):
             raise

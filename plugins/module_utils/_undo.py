@@ -17,7 +17,14 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holder, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import switched_off
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgernames import kept_since
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, rows_of, shown
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    Place,
+    Request,
+    count,
+    global_default,
+    rows_of,
+    shown,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import PASSAGE, READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
     PriorFile,
@@ -28,6 +35,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile 
     retire,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._restore import PriorSource, Undone, put_back
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Scope
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._stages import WHOLE, stage_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._undokept import read_kept
@@ -127,6 +135,10 @@ class Restore:
         try:
             with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 after = count(cursor, self._place)
+                if self._whole and self._place.target.key:
+                    everybody = self._place.rows.count(cursor, Scope())
+                    self.result["without_row"] = everybody.without_row
+                    self.result["global_default"] = global_default(cursor, self._place.target)
         except ServerError as error:
             return self._stopped or error
         self.result.update(total=after.total, enabled_before=before.on, enabled_after=after.on)

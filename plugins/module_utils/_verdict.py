@@ -227,10 +227,9 @@ def _headline(
         return f"PLAN, nothing was changed: {answered}{change}"
     if what == "contain" and standing.whole:
         start = "CONTAINED" if _contained(standing, parts) else "CONTAINED IN PART"
-        whom = f"the {total:,} tenants named" if named else f"all {total:,} tenants"
+        also = " and whoever has no row" if standing.default_off else ""
+        whom = f"the {total:,} tenants named" if named else f"all {total:,} tenants{also}"
         off = f"Kanban V2 is off for {whom} ({standing.changed:,} were switched off now)."
-        if standing.default_on and not named:
-            off = f"{off[:-1]}; whoever has no row of their own may still have it, for the default of all is on."
         return f"{start}: " + ("nobody is on the list, so nobody was switched off." if named and not total else off)
     if word == "restored":
         put = f"{standing.changed:,} tenants were put back as before the incident"
@@ -239,6 +238,10 @@ def _headline(
     if what == "contain":
         start = "CONTAINED IN PART" if word == "degraded" else "NOT CONTAINED"
         counted = f"{on:,} of {total:,} tenants that could be counted still have Kanban V2."
+        if standing.default_on and not named:
+            counted = (
+                f"{counted[:-1]}; whoever has no row of their own may still have it, for the default of all is on."
+            )
         return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
     return f"{start}: {answered}{standing.changed:,} tenants were put back by this run."

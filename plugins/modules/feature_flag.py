@@ -108,10 +108,13 @@ options:
     default: false
   global_default:
     description:
-      - Whether to switch also the row without tenant of a key/value store, the default of all tenants. Its value is
-        always reported.
+      - Whether to switch also the row without tenant of a key/value store, the default of every tenant without a row.
+        It is switched before all others, and waited for first. If there are several, all are, each with its own prior
+        value. Some tenants (O(tenants), O(share)) are switched without it, and O(state=restored) brings it back with
+        the last stage.
+      - With V(false), the module fails with C(default_left_on) if it is on when all tenants are to be off.
     type: bool
-    default: false
+    default: true
   incident_adopt:
     description:
       - Whether an incident that is already open in the ledger is the same one. O(incident_id) then becomes its alias.
@@ -292,7 +295,8 @@ enabled_after:
   type: int
   sample: 0
 changed_count:
-  description: How many were switched (in check mode, would be).
+  description:
+    - How many were switched (in check mode, would be). The row without tenant of a key/value store counts as one.
   returned: success
   type: int
   sample: 385
@@ -305,8 +309,11 @@ blocked:
   elements: dict
   contains:
     tenant:
-      description: The tenant's id.
+      description: The tenant's id; null for the table.
       type: str
+    default_of_all:
+      description: True, with no tenant, for the row without tenant of a key/value store.
+      type: bool
     pid:
       description: The blocking backend; 0 for a prepared transaction, null when nobody was seen.
       type: int
@@ -556,8 +563,15 @@ failover:
       type: str
 global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
-  returned: when O(store=key_value)
+  returned: when O(store=key_value), and for O(state=restored) when it belongs to the undo
   type: str
+without_row:
+  description:
+    - How many of RV(total) have no row in a key/value store, so that they follow its default. Null if no
+      O(tenants_table) says which tenants there are.
+    - For O(state=restored) of all tenants with that of the last stage, how many follow the default in all.
+  returned: when switched, in check mode too, and for O(state=restored) when the default belongs to the undo
+  type: int
 evidence:
   description: What is known, at the end of this module, about the evidence that is collected beside it.
   returned: when O(evidence_dir) is given, O(state=disabled), and not in check mode
@@ -668,7 +682,7 @@ def main() -> None:
             "share_first": {"type": "str"},
             "withdrawn": {"type": "bool", "default": False},
             "spent": {"type": "bool", "default": False},
-            "global_default": {"type": "bool", "default": False},
+            "global_default": {"type": "bool", "default": True},
             "incident_adopt": {"type": "bool", "default": False},
             "on_replica": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
             "state_dir": {"type": "path"},

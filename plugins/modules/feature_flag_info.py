@@ -105,6 +105,12 @@ position:
       description: How far its log is on disk.
       type: str
       sample: 0/301F108
+without_row:
+  description:
+    - How many of RV(total) have no row in a key/value store, so that they follow its default. Null for other stores,
+      and if no O(tenants_table) says which tenants there are.
+  returned: success
+  type: int
 global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
   returned: when O(store=key_value)

@@ -32,7 +32,7 @@ options:
   global_default:
     description: Whether the row without a tenant of a key/value store is switched as well, also by the script.
     type: bool
-    default: false
+    default: true
   deadline:
     description: Seconds that the kill has. A forecast above this is reported.
     type: float
@@ -358,7 +358,7 @@ def main() -> None:
     }
     own = {
         "environment": {"type": "str"},
-        "global_default": {"type": "bool", "default": False},
+        "global_default": {"type": "bool", "default": True},
         "deadline": {"type": "float", "default": 20},
         "on_blocked": {"type": "str", "choices": ["report", "terminate"], "default": "report"},
         "dump_tables": {"type": "list", "elements": "str", "default": []},

@@ -143,15 +143,16 @@ def test_settings_that_are_no_json_are_said(db: Database) -> None:
 
 
 @pytest.mark.parametrize("absent", ["off", "on"])
+@pytest.mark.parametrize("default", ["enabled", "disabled"])
 @pytest.mark.parametrize("indexed", [True, False])
-def test_a_key_value_store(db: Database, absent: str, indexed: bool) -> None:
-    """Several rows of one tenant, a row without tenant, rows of tenants that are gone; absent rows may be on."""
+def test_a_key_value_store(db: Database, absent: str, default: str, indexed: bool) -> None:
+    """Several rows of one tenant, the default of all, rows of tenants that are gone; absent rows may be on."""
     errors = Errors(db)
     errors.companies(1, 2, 3, 4, 5)
     db.rows('CREATE TABLE "Settings" (key text NOT NULL, value text, "companyId" integer)')
     if indexed:
         db.rows('CREATE INDEX ON "Settings" ("companyId", key)')
-    flags = ((1, "enabled"), (2, "disabled"), (3, "disabled"), (3, "sim"), (None, "enabled"), (9, "enabled"))
+    flags = ((1, "enabled"), (2, "disabled"), (3, "disabled"), (3, "sim"), (None, default), (9, "enabled"))
     for tenant, value in flags:
         db.rows("INSERT INTO \"Settings\" VALUES ('v2', %s, %s), ('other', 'enabled', %s)", (value, tenant, tenant))
     for tenant in (None, 1, 2, 3, 4, 9, 9, 9):
@@ -161,7 +162,7 @@ def test_a_key_value_store(db: Database, absent: str, indexed: bool) -> None:
     options |= {"disabled_value": "disabled", "absent_means": absent, "tenants_table": "Companies"}
     errors.extra = options
     told = errors.rank()
-    assert ids(told) == (["1", "3", "4"] if absent == "on" else ["1", "3"])
+    assert ids(told) == (["1", "3", "4"] if absent == "on" or default == "enabled" else ["1", "3"])
     assert (told["affected_count"], told["unknown_count"]) == (4, 1)
     assert ids(errors.rank(companies=None)) == ids(told)
 

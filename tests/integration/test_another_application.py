@@ -110,7 +110,8 @@ def test_its_flag_and_its_damage_are_read(place: Helpdesk) -> None:
     done = playbook.run(place.directory, playbook.written(place.directory, READ), "-i", "inventory.yml", *given)
     assert done.rc == 0, done.output
     told = playbook.kept(place.directory)
-    assert (told["flag"]["total"], told["flag"]["tenants_on"]) == (6, ["1", "3", "5"])
+    # Company 4 has no row, and the default of all is on.
+    assert (told["flag"]["total"], told["flag"]["tenants_on"]) == (6, ["1", "3", "4", "5"])
     assert told["flag"]["global_default"] == "on"
     counted = {check["name"]: check["count"] for check in told["integrity"]["checks"] if check["count"]}
     assert counted == DAMAGE

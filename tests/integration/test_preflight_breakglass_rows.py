@@ -44,6 +44,10 @@ def test_a_key_value_store_with_doubled_rows_and_its_default(
     assert done.rc == 0, done.text
     assert "ERROR" not in done.text
     assert values(db) == by_module
+    kept = "kanban_rollback.flag_changes" if ledger else "kanban_rollback_break_glass"
+    assert "default of all" in db.value(
+        f"SELECT flag FROM {kept} WHERE incident_id <> 'INC-module' ORDER BY seq LIMIT 1"
+    )
     undone = psql(db, script, "-v", "undo=1")
     assert undone.rc == 0, undone.text
     assert settings(db).texts == before.texts

@@ -48,7 +48,7 @@ def test_the_last_stage_takes_the_default_back_that_it_had_given(db: Database) -
 
 def test_a_default_that_the_incident_did_not_switch_stays_as_it_is(db: Database) -> None:
     modules = make(db)
-    modules.disable()
+    modules.fails("default_left_on", "feature_flag", state="disabled", incident_id="INC-1", global_default=False)
     modules.restore(share=100)
     taken = modules.disable(share=100, withdrawn=True)
     assert (taken["stage"]["default"], taken["global_default"], default(db)) == (False, "on", "enabled")

@@ -150,18 +150,55 @@ def test_a_restore_counts_what_is_as_before_and_lists_what_was_left_alone() -> N
     assert judge({"db2": REFUSED}, what="restore")["headline"].startswith("NOT RESTORED: ")
 
 
-def test_a_default_of_all_tenants_that_is_on_is_not_passed_over_in_silence() -> None:
-    assert "-e kanban_global_default=true" in text(judge({"db1": answer(global_default="on")}))
+LEFT_ON: Answer = {"failed": True, "error": {"code": "default_left_on", "what": "It stays on."}, "global_default": "on"}
+
+
+def test_a_default_of_all_tenants_that_is_left_on_is_not_contained() -> None:
+    result = judge({"db1": answer(), "db2": answer("2/1", **LEFT_ON)})
+    assert (result["verdict"], result["contained"]) == ("degraded", False)
+    assert result["headline"] == (
+        "CONTAINED IN PART: 0 of 2,000 tenants that could be counted still have Kanban V2; whoever has no row of their "
+        "own may still have it, for the default of all is on."
+    )
+    assert "db2: to switch off the default of all tenants: -e kanban_global_default=true" in result["lines"]
     assert "kanban_global_default" not in text(judge({"db1": answer(global_default="off")}))
+    # Where it is known who has no row, they are in the count.
+    counted = judge({"db1": answer(on=9, **LEFT_ON, without_row=9)})["headline"]
+    assert counted == "NOT CONTAINED: 9 of 1,000 tenants that could be counted still have Kanban V2."
+    # Some are switched off by rows of their own, and the default stays.
+    assert "default" not in text(judge({"db1": answer(global_default="on", without_row=0)}, named=True))
 
 
-@pytest.mark.parametrize(("default", "said"), [("on", True), ("off", False), ("absent", False)])
-def test_the_headline_does_not_count_who_follows_the_default_among_those_who_are_off(default: str, said: bool) -> None:
-    headline = judge({"db1": answer(), "db2": answer("2/1", global_default=default)})["headline"]
-    assert headline.startswith("CONTAINED: Kanban V2 is off for all 2,000 tenants (600 were switched off now)")
-    assert ("; whoever has no row of their own may still have it, for the default of all is on." in headline) is said
-    # A tenant that was named has a row.
-    assert "default" not in judge({"db1": answer(global_default=default)}, named=True)["headline"]
+@pytest.mark.parametrize(
+    ("default", "without", "said"), [("off", None, True), ("off", 900, False), ("absent", None, False)]
+)
+def test_whoever_has_no_row_is_off_with_the_default(default: str, without: int | None, said: bool) -> None:
+    result = judge({"db1": answer(), "db2": answer("2/1", global_default=default, without_row=without)})
+    also = " and whoever has no row" if said else ""
+    assert result["headline"] == (
+        f"CONTAINED: Kanban V2 is off for all 2,000 tenants{also} (600 were switched off now)."
+    )
+    followers = "0 of 1,000 on, 900 of these have no row and follow the default of all"
+    assert any(followers in line for line in result["lines"]) is bool(without)
+
+
+def test_an_undo_counts_who_came_back_with_the_default() -> None:
+    undone = answer(on=990, global_default="on", without_row=903, changed_count=101)
+    undone.pop("failed"), undone.pop("error")
+    result = judge({"db1": undone}, what="restore")
+    assert result["verdict"] == "restored"
+    assert any(
+        "990 of 1,000 on, 903 tenants without a row have it by the default of all" in line for line in result["lines"]
+    )
+    undone.update(without_row=None)
+    result = judge({"db1": undone}, what="restore")
+    assert any("990 of 1,000 on, whoever has no row has it by the default of all" in line for line in result["lines"])
+
+
+def test_a_default_that_is_held_is_named_with_its_holder() -> None:
+    row = {"tenant": None, "default_of_all": True, "pid": 7, "application_name": "x", "transaction_age": 3}
+    held = answer(on=1, blocked=[{**row, "to_end_it": "SELECT pg_terminate_backend(7)"}], global_default="on")
+    assert any("db1: the default of all tenants is held by pid 7 (x" in line for line in judge({"db1": held})["lines"])
 
 
 def test_warnings_of_both_answers_are_told_once_each() -> None:

@@ -213,6 +213,11 @@ ORDER BY 1 LIMIT %(limit)s
 """
 # For a reader, together with those that have a row, in one order: a switch makes the rows of the others.
 TENANTS_OR_MISSING = f"({TENANTS}) UNION ALL ({MISSING_NAMES}) ORDER BY 1 LIMIT %(limit)s"
+# Whoever is listed where no table says which tenants there are, as their rows would spell them.
+LISTED = "(SELECT DISTINCT unnest(%(tenants)s::text[])::{tenant_type} AS id)"
+SPELLED = "SELECT w.tenant, w.tenant::{tenant_type}::text FROM unnest(%(tenants)s::text[]) AS w(tenant)"
+# Of the rows without a tenant: whether any is on, and with it every tenant without a row.
+DEFAULT_IS_ON = "SELECT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {is_on})"
 INSERT_MISSING = """
 WITH made AS (
   INSERT INTO {table} ({tenant_name}, {key_name}, {column_name}{more_names})

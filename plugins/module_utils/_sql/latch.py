@@ -14,11 +14,12 @@ LOCK = 118075163402607
 # owner, who may be out for the rights of whoever made this. The row is judged before and after: only a step from off to
 # on is undone, so a tenant that was switched on again through the passage stays on when the application saves its
 # settings. A save by INSERT ... ON CONFLICT comes here as an INSERT first, so the tenant's row that is there counts as
-# the one before, or that it has none where that means on; so it does for a row that takes another key or tenant. What
-# cannot be judged was not on. For a writer who may not read the table, or whom a policy keeps from it, nobody was on.
-# No type of the column is named, because a writer may have no right on its schema. Nothing here may raise: a customer's
-# save must succeed. What cannot be judged (not JSON), or not be switched off, passes, is recorded as such, and is left
-# to the sweep. The passage needs the setting and a role that may raise the latch, because any role can make a setting.
+# the one before, or that it has none where that means on, by itself or by the default of all; so it does for a row that
+# takes another key or tenant. What cannot be judged was not on. For a writer who may not read the table, or whom a
+# policy keeps from it, nobody was on. No type of the column is named, because a writer may have no right on its schema.
+# Nothing here may raise: a customer's save must succeed. What cannot be judged (not JSON), or not be switched off,
+# passes, is recorded as such, and is left to the sweep. The passage needs the setting and a role that may raise the
+# latch, because any role can make a setting.
 FUNCTION_BODY = """
 DECLARE
   was_on boolean := false;
@@ -50,7 +51,10 @@ BEGIN
                                     AND (SELECT {tenant} IS NULL FROM (SELECT NEW.*) AS t)
                                   OFFSET 0) AS t
                      WHERE {is_on})
-          OR {absent_is_on} AND NOT row_security_active({oid}::oid)
+          OR ({absent_is_on} OR {has_default} AND EXISTS (SELECT FROM {table} AS t
+                                                         WHERE {rows} AND {is_on} AND {tenant} IS NULL))
+             AND NOT row_security_active({oid}::oid)
+             AND (SELECT {tenant} IS NOT NULL FROM (SELECT NEW.*) AS t)
              AND NOT EXISTS (SELECT FROM {table} AS t
                              WHERE {rows} AND {tenant} = (SELECT {tenant} FROM (SELECT NEW.*) AS t))
         INTO was_on;

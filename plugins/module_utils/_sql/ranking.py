@@ -61,7 +61,7 @@ EXPLAIN = "EXPLAIN (FORMAT JSON)"
 # Affected tenants that are on. If a tenant has several rows, any that is on counts. In a key/value store a tenant
 # without a row may be on, too.
 ON_NOW = "SELECT c.tenant FROM affected AS c WHERE {is_on}"
-ON_WITHOUT_ROW = "SELECT c.tenant FROM affected AS c WHERE {is_owner} AND NOT {has_row}"
+ON_WITHOUT_ROW = "SELECT c.tenant FROM affected AS c WHERE {absent_is_on} AND {is_owner} AND NOT {has_row}"
 IS_ON = "EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {same_tenant} AND {is_on})"
 HAS_ROW = "EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {same_tenant})"
 # Documents that the server cannot read safely were read before; their tenants are passed as a list.
