@@ -9,6 +9,8 @@ from typing import Any, Mapping
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import together
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Returns a given proven answer directly, and otherwise runs the module."""
@@ -33,16 +35,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if job:
             return {**result, **done}
         self._remove_tmp_path(self._connection._shell.tmpdir)
-        return {**result, **done, **_together(answer, done)}
-
-
-def _together(before: Mapping[str, Any], done: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the kill has done of the fence, merged with what the module did after that."""
-    if not before:
-        return {}
-    raised_ms = before.get("raised_ms") if done.get("raised_ms") is None else done["raised_ms"]
-    return {
-        "changed": bool(before.get("changed") or done.get("changed")),
-        "raised_ms": raised_ms,
-        "terminated": [*(before.get("terminated") or []), *(done.get("terminated") or [])],
-    }
+        return {**result, **done, **(together(answer, done) if answer else {})}

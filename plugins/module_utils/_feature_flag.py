@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Callable
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
@@ -51,9 +52,11 @@ _ASK_SECONDS = 1.0
 class Switch:
     """One switch of one flag in one database, step by step; ``result`` grows with each step."""
 
-    def __init__(self, place: Place, request: Request) -> None:
+    def __init__(self, place: Place, request: Request, beside: Callable[[Place, str], None] | None = None) -> None:
+        """``beside`` is called with the place and the incident's id between waits for locks; it must not raise."""
         self._place = place
         self._request = request
+        self._beside = beside
         self._enabled = request.state == "enabled"
         # Connecting may have taken nearly all of the time, and the flag is to be switched nonetheless.
         self._deadline = Deadline(max(place.deadline.left, min(request.deadline, KILL_SECONDS)))
@@ -72,7 +75,8 @@ class Switch:
         """Switch, prove, then latch and sweep if requested; return the error that the module ends with, if any."""
         try:
             latch = self._latch_at_once if self._request.latch and not self._enabled else None
-            outcome = self._switch(self._deadline, latch)
+            beside = partial(self._beside, self._place, self.incident) if self._beside else None
+            outcome = self._switch(self._deadline, latch, beside)
             self._tell(outcome)
             self._counted = outcome.counted
             if outcome.counted:
@@ -92,7 +96,12 @@ class Switch:
             how = replace(how, off=outcome.after.total - outcome.after.on - outcome.after.unreadable)
         return error_of(self._place, self._request, self.result, how)
 
-    def _switch(self, deadline: Deadline, latch: Callable[[], None] | None = None) -> Outcome:
+    def _switch(
+        self,
+        deadline: Deadline,
+        latch: Callable[[], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Switch the default of all tenants, if it is meant, and the tenants' own rows; return what came of these."""
         main = self._place.target
         patience = Patience(
@@ -101,6 +110,7 @@ class Switch:
             deadline,
             terminate=self._request.on_blocked == "terminate",
             passage={PASSAGE: self.incident} if self._enabled else None,
+            meanwhile=meanwhile,
         )
         keeper = keeper_for(self._place, self._request, main, self._joined)
         default, default_keeper = None, None

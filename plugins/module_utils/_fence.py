@@ -8,7 +8,12 @@ from __future__ import annotations
 import time
 from typing import Any, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import (
+    KanbanError,
+    LostConnection,
+    ServerError,
+    Timeout,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencecreate import (
     incomplete,
     make_functions,
@@ -19,7 +24,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencedrain
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import names_of, record
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import View, read_view
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import SETTINGS, FencePlace, call
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import BEHIND, Verdict, failure, judge
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import (
+    BEHIND,
+    Verdict,
+    failure,
+    judge,
+    together,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond, trigger_names
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence, Found
@@ -102,9 +113,7 @@ class Raising:
             unknown = {found.asked: Verdict("unproven", error.what, error.code) for found in place.view.found}
             return self._result(unknown, drain, None), error
         self._warn()
-        if self._raised_ms is not None:
-            tables = [str(found.table) for found in place.view.found if found.raised]
-            record(place, "fence_raised", {"tables": tables, "raised_ms": self._raised_ms})
+        self._record()
         tried, untried = try_canaries(place)
         try:
             drain.wait(place.deadline.left if request.drain is None else request.drain)
@@ -120,10 +129,26 @@ class Raising:
             # What is raised holds and must be reported.
             verdicts, end = self._judge(tried, untried, None), None
             return self._result(verdicts, drain, end), error
-        if end and self._raised_ms is not None:
-            record(place, "fence_drained", end)
         done = "What could be raised is raised, and holds."
         return self._result(verdicts, drain, end), failure(verdicts, done)
+
+    def at_once(self) -> tuple[dict[str, Any], bool]:
+        """Raise what nobody blocks, without proof or drain; return what was done, and whether a later try may do more.
+
+        Both are for a caller that has to wait for something else, and calls this between two waits.
+        """
+        self._raise_installed()
+        self._create_the_rest()
+        if self._raised_ms is not None:
+            refresh(self._place)
+        self._record()
+        problems = [*self._problems.values(), *[found.problem for found in self._place.view.found]]
+        return self._done(), any(isinstance(problem, (Timeout, LostConnection)) for problem in problems)
+
+    def _record(self) -> None:
+        if self._raised_ms is not None:
+            tables = [str(found.table) for found in self._place.view.found if found.raised]
+            record(self._place, "fence_raised", {"tables": tables, "raised_ms": self._raised_ms})
 
     def _request(self) -> dict[str, Any]:
         return {"incident": self._place.request.incident_id, "by": self._place.request.by}
@@ -248,10 +273,11 @@ class Raising:
             )
         return {
             **described(place, verdicts, drain.left, end),
-            "changed": self._changed,
-            "raised_ms": self._raised_ms,
-            "terminated": [
-                *[blocker.as_result() for blocker in place.patience.terminated],
-                *[holder.as_result(place.view.names()) for holder in drain.terminated],
-            ],
+            **together(
+                self._done(), {"terminated": [holder.as_result(place.view.names()) for holder in drain.terminated]}
+            ),
         }
+
+    def _done(self) -> dict[str, Any]:
+        ended = [blocker.as_result() for blocker in self._place.patience.terminated]
+        return {"changed": self._changed, "raised_ms": self._raised_ms, "terminated": ended}

@@ -13,6 +13,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     KanbanError,
     LostConnection,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import record
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace, call
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import (
     Fence,
@@ -106,7 +107,7 @@ class Drain:
 
 
 def note_end(place: FencePlace) -> dict[str, Any]:
-    """Note where the recovery point counts from, once per raise, and return it; a failure only warns.
+    """Note and record where the recovery point counts from, once per raise, and return it; a failure only warns.
 
     ``drained_at``, ``lsn``, ``timeline``, ``xid``, ``stats_reset``, per fence ``parts`` (see ``parts_of``), and per
     table ``counters`` of its rows inserted, updated and deleted.
@@ -150,6 +151,7 @@ def note_end(place: FencePlace) -> dict[str, Any]:
         place.warnings += [f"The end of the drain was not noted: {error.what}" for error in problems.values()]
     except KanbanError as error:
         place.warnings.append(f"The end of the drain was not noted: {error.what}")
+    record(place, "fence_drained", end)
     return end
 
 

@@ -32,7 +32,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import LOOK_AGAIN_SECONDS, open_session
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import APPLICATION, READ_SECONDS, Login
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
+    APPLICATION,
+    READ_SECONDS,
+    Login,
+    Session,
+)
 
 
 def set_fence(login: Login, request: FenceRequest, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:
@@ -57,6 +63,27 @@ def set_fence(login: Login, request: FenceRequest, check_mode: bool) -> tuple[di
     finally:
         place.close()
     return {**result, **_common(place, started)}, error
+
+
+def raise_at_once(kill: Place, session: Session, request: FenceRequest) -> tuple[dict[str, Any], bool]:
+    """Raise what nobody blocks, on a session that waits for nothing meanwhile; return as ``Raising.at_once`` does.
+
+    A table that the kill still writes is not fenced before it, nor is any other: they would be raised for nothing.
+
+    :param kill: the flag's database as the kill has found it.
+    """
+    deadline = Deadline(request.deadline)
+    with session.transaction(deadline.slice(READ_SECONDS), mode="READ ONLY") as cursor:
+        view = read_view(cursor, request.tables)
+    if kill.server.in_recovery or any(kill.target.table.oid in found.oids for found in view.found):
+        return {}, False
+    place = FencePlace(kill.login, kill.server, kill.ledger_state, view, request, deadline, _session=session)
+    try:
+        return Raising(place).at_once()
+    finally:
+        place.watcher.close()
+        if place.session() is not session:
+            place.close()
 
 
 def read_fence(login: Login, request: FenceRequest) -> dict[str, Any]:

@@ -38,8 +38,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch impo
 
 # Above deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
 LOCK_SECONDS = 2.0
-# The first turn is short, so that a locked table does not keep the free ones waiting.
-FIRST_TURN_SECONDS = 0.25
+# Inbound messages queue behind a turn for their table.
+TURN_SECONDS = 0.25
+LEAST_TURN_SECONDS = 0.05
 # Writers that queued behind our wait get through before the next one.
 PAUSE_SECONDS = 0.3
 # No passage, whatever the role's settings say. Row security may be on: a canary touches no row that it could hide.
@@ -107,16 +108,19 @@ class FencePlace:
         if self._session:
             self._session.close()
 
-    def _turn(self) -> float:
-        """Return how long one lock wait may take; less than the statement, so that the lock timeout fires first."""
-        return max(0.05, min(LOCK_SECONDS, self.deadline.left - 0.1))
+    def _turn(self, most: float, others: int = 1) -> float:
+        """Return how long one lock wait may take; less than the statement, so that the lock timeout fires first.
+
+        :param others: how many waits share what is left of the time.
+        """
+        return max(LEAST_TURN_SECONDS, min(most, (self.deadline.left - 0.1) / others))
 
     def insist(self, what: str, work: Callable[[Cursor], Any]) -> Any:
         """Run one transaction, retrying until the deadline; raises ServerError.
 
         :param what: the name in ``blocked`` if the transaction has to wait.
         """
-        turn, watch = FIRST_TURN_SECONDS * 2, False
+        turn, watch = TURN_SECONDS * 2, False
         while True:
             try:
                 done = self.patience.transact(work, turn=turn, watch=watch)
@@ -128,7 +132,7 @@ class FencePlace:
                 self.blocked[what] = self.patience.seen
                 if self.deadline.over:
                     raise
-                turn, watch = self._turn(), True
+                turn, watch = self._turn(LOCK_SECONDS), True
             else:
                 self.blocked.pop(what, None)
                 return done
@@ -136,15 +140,18 @@ class FencePlace:
     def in_turns(self, tasks: Sequence[tuple[str, Callable[[Cursor], Any]]]) -> tuple[int, dict[str, KanbanError]]:
         """Run transactions that need table locks, each by itself, until all are done or the deadline is over.
 
-        A turn never waits longer for a lock than LOCK_SECONDS, because writers queue behind it; they get through
-        between turns. Return how many were done, and what failed by the tasks' names.
+        Writers queue behind a turn, so it is short unless only the server's own processes, such as autovacuum, are in
+        its way; they get through between turns. Return how many were done, and what failed by the tasks' names.
         """
         pending, done = list(tasks), 0
         problems: dict[str, KanbanError] = {}
-        turn, watch = FIRST_TURN_SECONDS, False
+        watch = False
         while pending:
             for task in list(pending):
                 name, work = task
+                seen = self.blocked.get(name)
+                gives_way = bool(seen) and all(blocker.is_of_server for blocker in seen or ())
+                turn = self._turn(LOCK_SECONDS if gives_way else TURN_SECONDS, len(pending))
                 try:
                     self.patience.transact(work, turn=turn, watch=watch)
                 except Timeout as error:
@@ -167,7 +174,7 @@ class FencePlace:
                 break
             if pending:
                 time.sleep(min(PAUSE_SECONDS, self.deadline.left))
-            turn, watch = self._turn(), True
+            watch = True
         return done, problems
 
 

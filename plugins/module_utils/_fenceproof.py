@@ -163,3 +163,13 @@ def failure(verdicts: Mapping[str, Verdict], done: str) -> KanbanError | None:
         "See the reason of each table; run bootstrap.yml for what this role may not do, end who is in blocked, then "
         "run the same command again.",
     )
+
+
+def together(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two tries to raise one fence have done, the later one having the last word on when it was raised."""
+    raised_ms = after.get("raised_ms")
+    return {
+        "changed": bool(before.get("changed") or after.get("changed")),
+        "raised_ms": before.get("raised_ms") if raised_ms is None else raised_ms,
+        "terminated": [*(before.get("terminated") or []), *(after.get("terminated") or [])],
+    }

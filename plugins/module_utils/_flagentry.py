@@ -17,7 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidencebeside import start_beside
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._evidenceplace import Moment
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._feature_flag import Switch
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencewithkill import raise_with_kill
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencewithkill import FenceWithKill
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     SHOWN,
     Place,
@@ -42,6 +42,7 @@ def change_flag(
     moment = Moment(who.incident_id, run_id=who.run_id, scenario=who.scenario or "")
     evidence = start_beside(login, moment, wanted, request.deadline)
     place = look(login, request, evidence.go)
+    fence = FenceWithKill(request) if request.fence and request.state == "disabled" and not check_mode else None
     try:
         stage: dict[str, Any] = {}
         if request.tenants is not None or request.share is not None:
@@ -58,15 +59,15 @@ def change_flag(
         elif check_mode:
             result, error = plan(place, request), None
         else:
-            switch = Switch(place, request)
+            switch = Switch(place, request, fence.beside if fence else None)
             error = switch.run()
             result = {**switch.result, "incident": switch.incident_result()}
     finally:
         place.close()
     named = {"list_id": list_id(request.tenants)}
     result = {**result, **stage, **named, **_common(place, started)}
-    if request.fence and request.state == "disabled" and not check_mode:
-        result.update(raise_with_kill(login, request, result, time.monotonic() - started))
+    if fence:
+        result.update(fence.after(login, result, time.monotonic() - started))
     return evidence.told(result), error
 
 

@@ -47,6 +47,7 @@ class Patience:
     :param connect: opens a session; called again when one breaks, for instance in a failover.
     :param terminate: whether sessions that are in the way are ended.
     :param passage: settings by which the latch recognizes our own writes.
+    :param meanwhile: what need not wait for the lock that could not be had; called between two tries, never raises.
 
     ``seen`` has who blocked the last transaction that timed out, ``table_blockers`` who blocked one that was reading,
     ``terminated`` whom we ended.
@@ -59,6 +60,7 @@ class Patience:
         deadline: Deadline,
         terminate: bool,
         passage: Mapping[str, str] | None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         self._connect = connect
         self._session = connect()
@@ -66,6 +68,7 @@ class Patience:
         self._deadline = deadline
         self._terminate = terminate
         self._settings = {**BATCH_MEMORY, **(passage or {})}
+        self._meanwhile = meanwhile
         self.seen: list[Blocker] = []
         self.table_blockers: list[Blocker] = []
         self.terminated: list[Blocker] = []
@@ -105,7 +108,12 @@ class Patience:
             self.seen = list(seen.values())
             if self._terminate:
                 self._end(self.seen)
+            self._do_meanwhile()
             raise
+
+    def _do_meanwhile(self) -> None:
+        if self._meanwhile and not self._deadline.over:
+            self._meanwhile()
 
     def _end(self, blockers: Iterable[Blocker]) -> None:
         ended = {blocker.pid for blocker in self.terminated}
@@ -119,6 +127,7 @@ class Patience:
         while True:
             try:
                 self._session = self._connect()
+                self._do_meanwhile()
                 return
             except KanbanError as error:
                 if self._deadline.over:

@@ -31,6 +31,11 @@ class Blocker:
     transaction_age: float | None
     gid: str | None
 
+    @property
+    def is_of_server(self) -> bool:
+        """Whether it is a process of the server's own, such as an autovacuum worker, which gives way by itself."""
+        return bool(self.pid) and self.user is None
+
     def as_result(self) -> dict[str, Any]:
         """Return the blocker as results show it, with the line that ends it."""
         age = None if self.transaction_age is None else round(self.transaction_age, 1)

@@ -178,9 +178,11 @@ options:
         type: str
   fence:
     description:
-      - What to refuse once the flag is off, as M(chatia.kanban_rollback.write_fence) does it. If given, the process
-        that switched the flag also raises the fence, half a second sooner than a process that is started for it.
-      - This is begun even if not every tenant could be switched, unless that took more than 5 seconds. The fence must
+      - What to refuse, as M(chatia.kanban_rollback.write_fence) does it. If given, the process that switches the flag
+        also raises the fence, half a second sooner than a process that is started for it.
+      - The fence is raised when the flag is off, or at the first lock that the switch has to wait for. Tables that
+        cannot be locked then are tried again between the switch's own tries, for 0.25 seconds each.
+      - It is proven even if not every tenant could be switched, unless that took more than 5 seconds. The fence must
         be raised within 3 seconds, and after 6 seconds the module waits for no server any more. RV(fence) has the
         result. If the fence does not hold, M(chatia.kanban_rollback.write_fence) goes on with it, with its own time and
         messages, and this module does not fail for it.
@@ -592,7 +594,9 @@ evidence:
 fence:
   description:
     - What M(chatia.kanban_rollback.write_fence) returns, for its O(chatia.kanban_rollback.write_fence#module:answer).
-    - Null if it was not begun, or if that module would have failed without a result.
+    - If the switch took more than 5 seconds, or if that module would have failed without a result, it has only what was
+      raised during the switch, as V(changed), V(raised_ms) and V(terminated), and V(holds) is false. Null if that is
+      nothing.
   returned: when O(fence) is given, O(state=disabled), not in check mode, and the flag was looked for
   type: dict
   contains:
@@ -600,7 +604,7 @@ fence:
       description: Whether it is raised and C(proven) or C(draining), or skipped on a replica as the flag was.
       type: bool
 fence_ms:
-  description: Milliseconds that RV(fence) took, whatever its result.
+  description: Milliseconds that RV(fence) took after the switch, whatever its result.
   returned: when RV(fence) is
   type: int
 flag:
@@ -617,7 +621,7 @@ contained_ms:
   returned: when switched
   type: int
 elapsed_ms:
-  description: Milliseconds for everything but the fence.
+  description: Milliseconds for everything before RV(fence_ms).
   returned: success
   type: int
 error:

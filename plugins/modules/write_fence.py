@@ -118,8 +118,9 @@ attributes:
     support: full
     description: In check mode, shows per table what stands now and what would stand.
 notes:
-  - Creating a trigger takes SHARE ROW EXCLUSIVE on one relation at a time and waits at most 2 seconds per try, because
-    writers queue behind it. Dropping one takes ACCESS EXCLUSIVE, by the same rule.
+  - Creating a trigger takes SHARE ROW EXCLUSIVE on one relation at a time and waits at most 0.25 seconds per try,
+    because writers queue behind it; 2 seconds if only the server's own processes, such as autovacuum, hold it.
+    Dropping one takes ACCESS EXCLUSIVE, by the same rule.
   - A statement trigger fires even if no row is found, so a cascade that would delete nothing is refused, too.
   - Apply workers of logical replication fire no statement triggers. A table that an enabled subscription writes is
     reported as V(not_fenced) and fails the module; its fence is raised for everybody else.
