@@ -69,19 +69,19 @@ class Switch:
         self._counted = True
         self._default = Outcome()
         self._by_default = 0
-        self._latch = Latch(False, "the kill took too long")
+        self._latch = Latch(False, "not everybody was off in time")
 
     def run(self) -> KanbanError | None:
         """Switch, prove, then latch and sweep if requested; return the error that the module ends with, if any."""
         try:
-            latch = self._latch_at_once if self._request.latch and not self._enabled else None
+            latch = partial(self._raise_latch, TURN_SECONDS) if self._request.latch and not self._enabled else None
             beside = partial(self._beside, self._place, self.incident) if self._beside else None
             outcome = self._switch(self._deadline, latch, beside)
             self._tell(outcome)
             self._counted = outcome.counted
             if outcome.counted:
                 self._read_default()
-                self._after_the_kill()
+                self._after_the_kill(outcome.kept)
             self._close()
         except ServerError as error:
             # What was switched before stays switched and must be reported.
@@ -176,35 +176,39 @@ class Switch:
         terminated = [*self.result.get("terminated", []), *[blocker.as_result() for blocker in outcome.terminated]]
         shown(self.result, "terminated", terminated)
 
-    def _latch_at_once(self) -> None:
-        """Raise the latch if no session blocks it, so that what the count finds off does not come back on."""
+    def _raise_latch(self, wait: float) -> None:
+        """Raise the latch unless others keep it from the table for ``wait`` seconds, so that who is off stays off."""
         try:
             if self._joined:
-                self._latch = raise_latch(self._place.session(), self._place.target, self.incident, TURN_SECONDS)
+                self._latch = raise_latch(self._place.session(), self._place.target, self.incident, wait)
             else:
                 self._latch = standing_latch(self._place.session(), self._place.target)
         except ServerError as error:
             # No new connection could be made, which the kill says by itself if it lasts.
             self._latch = Latch(False, error.what)
 
-    def _after_the_kill(self) -> None:
-        """Keep the flag off: latch first, so that the sweep need not race with writes that the latch turns back."""
+    def _after_the_kill(self, kept: bool) -> None:
+        """Keep the flag off: latch first, so that the sweep need not race with writes that the latch turns back.
+
+        :param kept: whether nobody is on whom the latch could turn off without a prior value.
+        """
         if self._enabled:
             return
+        wait = self._request.latch_wait if self._request.latch else 0
+        if kept and wait and not self._latch.raised:
+            self._raise_latch(wait)
+        if self._request.settle:
+            settled = settle(self._place.session(), partial(self._sweep, wait), Deadline(self._request.settle))
+            self.result["sweep"] = settled.as_result()
+            self._read_default()
         if self._request.latch:
-            wait = self._request.latch_wait
-            if self._joined and wait and not self._latch.raised:
-                self._latch = raise_latch(self._place.session(), self._place.target, self.incident, wait)
             self.result["latch"] = self._latch.as_result()
             if wait and not self._latch.raised:
                 self._place.warnings.append(f"The latch is not up: {self._latch.reason}")
-        if self._request.settle:
-            settled = settle(self._place.session(), self._sweep, Deadline(self._request.settle))
-            self.result["sweep"] = settled.as_result()
-            self._read_default()
 
-    def _sweep(self) -> int:
-        outcome = self._switch(Deadline(SWEEP_SECONDS))
+    def _sweep(self, latch_wait: float) -> int:
+        latch = partial(self._raise_latch, latch_wait) if latch_wait and not self._latch.raised else None
+        outcome = self._switch(Deadline(SWEEP_SECONDS), latch)
         switched = outcome.switched + self._default.switched
         self.result["changed_count"] += switched
         self._counted = outcome.counted

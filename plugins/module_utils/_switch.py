@@ -123,8 +123,9 @@ class Switcher:
             # Whoever follows the default is off with it, unless only some are meant.
             left = self._left_over(self.outcome.after)
             left -= 0 if self._enabled or tenants is not None else self.outcome.after.by_default
-            if self._latch and not (self._deadline.over or default_left) and (all_switched or not left):
-                # Whoever is on now has been switched, so the prior value is kept, and has been written back since.
+            # Whoever is on although all were switched has been written back since.
+            self.outcome.kept = not default_left and (all_switched or left <= len(self.outcome.refused))
+            if self._latch and self.outcome.kept and not self._deadline.over:
                 latch, self._latch = self._latch, None
                 latch()
                 continue
@@ -174,7 +175,7 @@ class Switcher:
                 return None
         except Timeout:
             # Not a row: something holds the table itself, perhaps a migration. Wait in line once, and see who it is.
-            self.outcome.table_blockers = self._wait_in_line(scope)
+            self.outcome.table_blockers = self._wait_in_line(scope) or []
             return None
         except ServerError as error:
             if not is_of_one_row(error):
@@ -230,10 +231,10 @@ class Switcher:
             if self._deadline.over:
                 return False
             blockers = self._wait_in_line(Scope.tenants([tenant]), turn, tenant in self._several)
-            if blockers:
-                self.outcome.blocked[tenant] = blockers
-            else:
+            if blockers is None:
                 self.outcome.blocked.pop(tenant, None)
+            else:
+                self.outcome.blocked[tenant] = blockers
         return len(held) <= IN_LINE and not set(held) & set(self.outcome.blocked) and not self.outcome.refused
 
     def _take_several(self, whole: Scope) -> None:
@@ -293,14 +294,13 @@ class Switcher:
     def _switch(self, scope: Scope, wait: bool = False, turn: float = TURN_SECONDS) -> bool:
         return self._in_batch(lambda cursor: self._rows.switch(cursor, scope, self._enabled, wait), turn, watch=wait)
 
-    def _wait_in_line(self, scope: Scope, turn: float = TURN_SECONDS, several: bool = False) -> list[Blocker]:
-        """Wait for the rows of a scope as everybody does; return the blocking sessions, empty when they were
-        switched."""
+    def _wait_in_line(self, scope: Scope, turn: float = TURN_SECONDS, several: bool = False) -> list[Blocker] | None:
+        """Wait for the rows of a scope as everybody does; return who was seen to block them, None once switched."""
         try:
             if several:
-                self._switch_named(scope.params["tenants"], wait=True, turn=turn)
+                done = self._switch_named(scope.params["tenants"], wait=True, turn=turn)
             else:
-                self._switch(scope, wait=True, turn=turn)
+                done = self._switch(scope, wait=True, turn=turn)
         except Timeout:
             return self._patience.seen
         except ServerError as error:
@@ -309,7 +309,8 @@ class Switcher:
             # Nobody holds it any more, and the server refuses it. A batch finds out by itself which row that is.
             names = scope.params.get("tenants", ())
             self.outcome.refused.update(dict.fromkeys(names, error.what) if len(names) == 1 else {})
-        return []
+            return None
+        return None if done else []
 
     def _in_batch(
         self, switch: Callable[[Cursor], tuple[int, Change | None]], turn: float = TURN_SECONDS, watch: bool = False

@@ -41,7 +41,8 @@ class Outcome:
     """The result of a switch.
 
     ``blocked`` maps a tenant that could not be switched to who holds it, ``refused`` to why the server would not write
-    it; ``counted`` is False if the table was held, so that nobody knows how many are on.
+    it; ``counted`` is False if the table was held, so that nobody knows how many are on. ``kept``: nobody was on at
+    the last count whose prior value is not kept, but for those that the server refuses.
     """
 
     switched: int = 0
@@ -52,6 +53,7 @@ class Outcome:
     terminated: list[Blocker] = field(default_factory=list)
     reconnects: int = 0
     counted: bool = True
+    kept: bool = False
 
 
 def blocked_rows(outcome: Outcome) -> list[dict[str, Any]]:

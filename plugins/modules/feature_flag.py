@@ -71,8 +71,8 @@ options:
     default: false
   latch_wait:
     description:
-      - Seconds to wait, after the kill, for whoever kept the latch from the table. V(0) does not try again, and gives
-        no warning if the latch is not up.
+      - Seconds to wait, after the kill, for whoever kept the latch from the table, once nobody is on whose prior value
+        is not kept. V(0) does not try again, and gives no warning if the latch is not up.
     type: float
     default: 2
   share:

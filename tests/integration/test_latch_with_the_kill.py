@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.crowd import on, population
-from tests.integration.module import Modules
+from tests.integration.crowd import ON, on, population
+from tests.integration.module import Modules, failed
 from tests.integration.onscreen import seen
 from tests.integration.place import Database
 from tests.integration.test_dormant_latch import dormant
@@ -116,3 +116,35 @@ def test_a_stop_is_whole_whatever_is_wrong_with_its_times_and_its_latch(
     ), said
     assert "CONTAINED: Kanban V2 is off for all 50 tenants" in said
     assert re.search(r"the latch is up; every earlier transaction has ended", said)
+
+
+@pytest.mark.parametrize("sees", [True, False], ids=["seen", "not seen"])
+def test_it_waits_until_nobody_is_on_whom_it_could_turn_off_unrecorded(db: Database, sees: bool) -> None:
+    population(db)
+    modules = dormant(db)
+    if not sees:
+        # No second session, so nobody sees who holds the row.
+        db.rows(f"ALTER ROLE {modules.options['login_user']} CONNECTION LIMIT 1")
+    before = on(db)
+    with db.transaction("TRUNCATE tickets", "DELETE FROM companies WHERE id = 3") as holder:
+        done = failed(modules.run("feature_flag", incident_id="INC-1", latch=True, deadline=2), "still_on")
+        assert (done["enabled_after"], done["latch"]["raised"]) == (1, False)
+        with modules.start("feature_flag", incident_id="INC-1", latch=True, deadline=2, settle=15) as running:
+            time.sleep(4)
+            assert running.runs
+            holder.cursor().execute("INSERT INTO companies VALUES (3, %s)", (ON,))
+            holder.commit()
+            swept = running.result()
+    assert (swept["latch"], swept["sweep"]["settled"]) == ({"raised": True, "reason": None}, True), swept
+    assert on(db) == []
+    db.rows(f"ALTER ROLE {modules.options['login_user']} CONNECTION LIMIT -1")
+    modules.restore("INC-1")
+    assert on(db) == before
+
+
+def test_it_does_not_wait_for_whoever_the_server_refuses_to_switch_off(db: Database) -> None:
+    population(db)
+    modules = dormant(db)
+    db.rows("ALTER TABLE companies ADD CHECK (id <> 3 OR settings ->> 'kanbanV2Enabled' = 'true')")
+    done = failed(modules.run("feature_flag", incident_id="INC-1", latch=True), "still_on")
+    assert (done["enabled_after"], done["latch"]["raised"]) == (1, True)
