@@ -116,3 +116,8 @@ def test_what_security_says_is_shown_by_a_test_that_is_there() -> None:
         assert test in tests
     for module in re.findall(r"`(_\w+)\.(?:py|\w+)`", text):
         assert (ROOT / f"plugins/module_utils/{module}.py").is_file(), module
+
+
+def test_the_first_page_that_a_stranger_reads_is_short() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert (len(text.splitlines()) <= 130, len(text.split()) <= 1300) == (True, True)
