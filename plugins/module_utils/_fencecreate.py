@@ -12,7 +12,11 @@ from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencelook import read_fences
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import (
+    FencePlace,
+    FenceRequest,
+    pass_ddl_guards,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import (
     Scope,
     trigger_names,
@@ -101,6 +105,7 @@ def make_functions(place: FencePlace, tables: list[Found], kind: str, then: Call
 
     def work(cursor: Cursor) -> Any:
         take_turn(cursor, queries.LOCK)
+        pass_ddl_guards(cursor, place.request)
         # Another operator may have made them while we waited.
         now = {fence.name: fence for fence in read_fences(cursor)}
         if not place.view.has_schema:
@@ -138,10 +143,11 @@ def _make_function(cursor: Cursor, place: FencePlace, found: Found, name: str, t
 
 def make_triggers(place: FencePlace, missing: list[Missing]) -> tuple[int, dict[str, KanbanError]]:
     """Make triggers, each in its own transaction, until the deadline; return how many were made, and what failed."""
-    return place.in_turns([(one.name, partial(_put_trigger, missing=one)) for one in missing])
+    put = partial(_put_trigger, request=place.request)
+    return place.in_turns([(one.name, partial(put, missing=one)) for one in missing])
 
 
-def _put_trigger(cursor: Cursor, missing: Missing) -> None:
+def _put_trigger(cursor: Cursor, request: FenceRequest, missing: Missing) -> None:
     scope, relation = missing.found.scope, missing.relation
     names = {
         "relation": identifier(relation.schema, relation.name),
@@ -150,6 +156,7 @@ def _put_trigger(cursor: Cursor, missing: Missing) -> None:
         "changed": _changed(scope, list(missing.found.columns)),
     }
     cursor.run(sql.SQL(ddl.LOCK_TABLE).format(**names), {})
+    pass_ddl_guards(cursor, request)
     creates = (ddl.CREATE_STATEMENT_TRIGGER, ddl.CREATE_ROW_TRIGGER)
     for name, kind, create in zip(trigger_names(missing.function), trigger_types(scope), creates):
         if not kind:

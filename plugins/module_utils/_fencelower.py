@@ -12,7 +12,11 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fence import refresh
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencehelpers import drop_helpers
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceledger import names_of, record
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import FencePlace, call
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceplace import (
+    FencePlace,
+    call,
+    pass_ddl_guards,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof import (
     Verdict,
     failure,
@@ -168,6 +172,7 @@ def remove(place: FencePlace, fences: Sequence[Fence]) -> tuple[list[str], list[
 def _drop_trigger(cursor: Cursor, place: FencePlace, trigger: Trigger, function: str) -> None:
     names = {"trigger": identifier(trigger.name), "relation": identifier(trigger.schema, trigger.table)}
     cursor.run(sql.SQL(ddl.LOCK_TO_DROP).format(**names), {})
+    pass_ddl_guards(cursor, place.request)
     # Readers queue behind us, so nothing is waited for here.
     cursor.row(queries.TRY_LOCK, {})
     _see_that_it_is_down(cursor, place, function)
@@ -186,6 +191,7 @@ def _see_that_it_is_down(cursor: Cursor, place: FencePlace, function: str) -> No
 def _drop_function(cursor: Cursor, place: FencePlace, name: str) -> None:
     take_turn(cursor, queries.LOCK)
     _see_that_it_is_down(cursor, place, name)
+    pass_ddl_guards(cursor, place.request)
     cursor.run(sql.SQL(ddl.DROP_FUNCTION).format(function=identifier(name)), {})
 
 

@@ -33,6 +33,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     sql,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.guards import PASS_HERE
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import explain
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker, Watcher
 
@@ -176,6 +177,12 @@ class FencePlace:
                 time.sleep(min(PAUSE_SECONDS, self.deadline.left))
             watch = True
         return done, problems
+
+
+def pass_ddl_guards(cursor: Cursor, request: FenceRequest) -> None:
+    """Keep event triggers from refusing DDL in the caller's transaction, if the role may; an installation does not."""
+    if request.state != "dormant":
+        cursor.run(PASS_HERE, {})
 
 
 def call(

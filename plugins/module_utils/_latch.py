@@ -30,6 +30,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     sql,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import latch as queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.guards import PASS_HERE
 
 # Longer than deadlock_timeout (1 s): a shorter wait never makes autovacuum give way.
 LOCK_SECONDS = 2.0
@@ -60,6 +61,7 @@ def raise_latch(session: Session, target: Target, incident_id: str, lock_seconds
                     return Latch(False, "The dormant latch has no trigger that fires on the table; run bootstrap.yml.")
                 cursor.run(sql.SQL(queries.RAISE).format(**names.dormant), {"incident": incident_id})
             else:
+                cursor.run(PASS_HERE, {})
                 replace_body(cursor, names.function, refusing(cursor, target, incident_id, names), incident_id)
                 create_triggers(cursor, target, names)
     except ServerError as error:
@@ -190,6 +192,7 @@ def lower_latches(
         found = [row for row in found if incident_id is None or row[4] in (None, incident_id)]
         if check:
             check(cursor)
+        cursor.run(PASS_HERE, {})
         for function, dormant in sorted({(row[0], row[5]) for row in found}):
             let_through(cursor, function, dormant)
         if check:
@@ -200,6 +203,7 @@ def lower_latches(
             continue
         try:
             with session.transaction(LOCK_SECONDS * 2, LOCK_SECONDS) as cursor:
+                cursor.run(PASS_HERE, {})
                 if trigger:
                     triggers = {"trigger": identifier(trigger), "note_trigger": identifier(note_trigger_of(trigger))}
                     place = {"table": identifier(schema, table)}

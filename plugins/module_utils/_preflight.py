@@ -49,6 +49,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflightf
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._preflighttrials import planned
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import lacking_sequences
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import breakglass as script_queries
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import guards as guard_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import preflight as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.dump import ABOUT
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default, find_target
@@ -172,6 +173,8 @@ class Look:
         with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             kill = flag_statements(cursor, target)
             latch = latch_problem(cursor, target)
+            guards = cursor.rows(guard_queries.EVENT_TRIGGERS, {})
+            raisers = cursor.rows(guard_queries.RAISERS[self.session.server_version >= guard_queries.GRANTED_FROM], {})
             triggers = [row[0] for row in cursor.rows(queries.OWN_TRIGGERS, {"table": target.table.oid})]
             may_end = cursor.row(queries.CAN_TERMINATE, {})[0]
             # A plan asks for no right on a sequence.
@@ -183,6 +186,8 @@ class Look:
         # Without a ledger there is no latch, and the check of the ledger has said what to do.
         if latch != "":
             self.checks.append(checks.latch_check(latch))
+        if guards:
+            self.checks.append(checks.ddl_guard_check(guards, raisers))
         self._forecast(target)
         self._script(target, has_ledger)
 

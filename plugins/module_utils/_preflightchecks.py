@@ -117,6 +117,33 @@ def latch_check(problem: str | None) -> Check:
     return Check("latch", False, SHOULD, problem, why, todo)
 
 
+def ddl_guard_check(guards: Sequence[Sequence[Any]], raisers: Sequence[Sequence[Any]]) -> Check:
+    """Return whether fence and latch are raised past event triggers, which may refuse DDL.
+
+    :param guards: each with its name, whether it fires in the role of a replica, and the lines that mend either case.
+    :param raisers: the roles that raise, each with whether it may take that role, and the line that lets it, if any.
+    """
+    firm = [guard for guard in guards if guard[1]]
+    lines = [line for _name, _always, line, _off in firm]
+    unable = [raiser for raiser in raisers if not raiser[1]]
+    lines += [grant or "" for _name, _may, grant in unable]
+    if "" in lines:
+        lines = [off for _name, _always, _line, off in guards]
+    if not lines:
+        names = ", ".join(name for name, *_lines in guards[:NAMED])
+        return Check("ddl_guard", True, MUST, f"Fence and latch are raised past the event triggers ({names}).")
+    who = f" for {', '.join(name for name, *_may in unable[:NAMED])}" if unable else ""
+    named = ", ".join(name for name, *_lines in (guards if unable else firm)[:NAMED])
+    return Check(
+        "ddl_guard",
+        False,
+        MUST,
+        f"Event triggers ({named}) fire{who} when fence and latch are raised.",
+        "One that refuses DDL would keep both down during a stop.",
+        f"As a superuser: {' '.join(lines)}",
+    )
+
+
 def fence_triggers_check(texts: Sequence[str]) -> Check:
     """Return whether triggers of the application get around the fence."""
     if not texts:

@@ -47,6 +47,7 @@ _NAMES = (
     "blockers",
     "terminate",
     "latch",
+    "ddl_guard",
     "dump_tables",
     "snapshot",
     "dump_schema",

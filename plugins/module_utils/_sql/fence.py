@@ -9,6 +9,8 @@ function for a role that owns nothing. Both take ``request`` (jsonb) and return 
 
 from __future__ import annotations
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.guards import AS_BEFORE, AS_REPLICA
+
 # The installed fence lets everything pass. A body without SECURITY DEFINER, SET or a query costs 3 to 5 % of a single
 # row's INSERT; one that reads a row costs 15 to 18 %. NEW is null in a statement trigger, and the row in a row trigger.
 DORMANT_BODY = "BEGIN RETURN NEW; END"
@@ -113,6 +115,7 @@ _RAISE = """
       changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'failed', SQLSTATE, SQLERRM));
     END;
   END LOOP;
+  {as_before}
   answer := jsonb_build_object('fences', changed, 'at', since);
 """
 # Lowering restores the dormant body. "incidents" are the names of one incident; "force" lowers any. If another incident
@@ -151,6 +154,7 @@ _LOWER = """
       changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'failed', SQLSTATE, SQLERRM));
     END;
   END LOOP;
+  {as_before}
   answer := jsonb_build_object('fences', changed);
 """
 # The canary: a statement of each fenced kind that matches no row. A statement trigger fires all the same. What is not
@@ -218,6 +222,7 @@ _NOTE = """
       changed := changed || jsonb_build_array(jsonb_build_array(fence.proname, 'noted'));
     END IF;
   END LOOP;
+  {as_before}
   answer := jsonb_build_object('fences', changed);
 """
 
@@ -242,7 +247,8 @@ def _filled(shape: str, block: str) -> str:
     parts = {
         "variables": _VARIABLES,
         "block": block,
-        "take_turns": _TAKE_TURNS,
+        "take_turns": _TAKE_TURNS + AS_REPLICA,
+        "as_before": AS_BEFORE,
         "fences": _FENCES_ASKED,
         "schema": _SCHEMA,
         "each": _EACH,

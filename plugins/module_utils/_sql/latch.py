@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.guards import AS_BEFORE, AS_REPLICA
+
 # Two raises at once would replace one function at once, which PostgreSQL refuses. The number is arbitrary, ours alone.
 # Any login can hold the lock for as long as it likes, so whoever does not get it goes on without, and tries again where
 # somebody else has replaced the function meanwhile.
@@ -243,6 +245,7 @@ BEGIN
   EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     NULL;
   END;
+  {pass}
   FOR try IN 1..3 LOOP
     BEGIN
 {work}
@@ -253,8 +256,9 @@ BEGIN
       END IF;
     END;
   END LOOP;
+  {as_before}
 END
-"""
+""".replace("{pass}", AS_REPLICA).replace("{as_before}", AS_BEFORE)
 RAISE_BODY = _IN_TURN.replace(
     "{work}",
     """\
