@@ -257,14 +257,17 @@ def test_a_protected_key_that_comes_while_it_is_flushed_is_kept(redis: Cache) ->
     """It comes after the check, which found none: FLUSHDB would have removed it."""
     redis.run("FLUSHALL")
     redis.fill(30_000)
+    late = {f"bull:inbound:{number}": "job" for number in range(300)}
     with redis.client() as client, redis.start(flush=True, batch=10) as running:
         while client.dbsize() >= 30_000:
             assert running.runs
-        client.mset(QUEUES)
+        client.mset(late)
         done = running.result()
     assert not done.get("failed"), done
-    assert redis.there() == {*QUEUES}
-    assert (done["purged"], done["protected_kept"]) == (30_000, 3)
+    assert redis.there() == {*late}
+    assert done["purged"] == 30_000
+    # SCAN may pass over keys that come while it runs.
+    assert 0 < done["protected_kept"] <= len(late)
     assert any("meanwhile" in warning for warning in done["warnings"])
 
 
