@@ -235,11 +235,15 @@ def walk_part(
 def health_part(
     names: Sequence[str], answers: Sequence[Answer], group: str = "app", plan: bool = False
 ) -> dict[str, Any]:
-    """Judge the health of every application host, as ``smoke_test`` gives it with one step."""
+    """Judge the health of every application host, as ``smoke_test`` gives it with one step.
+
+    :param names: the hosts, and ``localhost`` for the address of users, which the controller asks.
+    """
     part = Part(VALIDATE, "every application host is healthy")
     if _nobody(part, names, group, "the health of no application host was asked for"):
         return part.as_result()
-    for name, answer in together(names, answers):
+    named = ["the users' address" if name == "localhost" else name for name in names]
+    for name, answer in together(named, answers):
         step = (answer.get("steps") or [{}])[0]
         if answer.get("passed") is True and not answer.get("failed"):
             part.lines.append(f"{name}: healthy, {step.get('status')} in {step.get('ms')} ms")
@@ -256,11 +260,13 @@ def health_part(
 
 def _nobody(part: Part, names: Sequence[str], group: str | Sequence[str], bad: str) -> bool:
     """Return whether there are no hosts, and note in the part whether that is on purpose or must be fixed."""
+    if names:
+        return False
     if group == NO_GROUP:
         part.kind, part.good = NOTHING, "the application was not asked (there are no application hosts)"
-    elif not names:
+    else:
         part.bad.append(f"{bad}, for the group {group!r} has no hosts")
-    return group == NO_GROUP or not names
+    return True
 
 
 def _seconds(answer: Answer) -> str:

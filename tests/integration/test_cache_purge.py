@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.blocks import KEY
-from tests.integration.purges import BLOCK, CACHE, KEPT, PATTERNS, PROTECTED, QUEUES, Cache
+from tests.integration.purges import BLOCK, CACHE, KEPT, PATTERNS, PROTECTED, Cache
 
 
 @pytest.fixture(scope="module")

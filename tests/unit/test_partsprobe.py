@@ -196,6 +196,17 @@ def test_a_walk_without_steps_is_said_and_is_no_pass() -> None:
     assert part["lines"] == ["No V1 walk was made: kanban_app_v1_steps is empty."]
 
 
+def test_the_address_of_users_is_judged_as_well() -> None:
+    part = health_part(
+        ["app1", "localhost"], [walk(step("health")), walk(step("health", False, "it answered 502, not 200"))]
+    )
+    assert (part["holds"], part["lines"][1]) == (False, "the users' address: NOT HEALTHY: it answered 502, not 200")
+    # Without application hosts it is all there is to ask.
+    assert health_part(["localhost"], [walk(step("health"))], "none")["lines"] == [
+        "the users' address: healthy, 200 in 12 ms"
+    ]
+
+
 def test_health_is_what_the_application_says() -> None:
     assert health_part(["app1"], [walk(step("health"))])["lines"] == ["app1: healthy, 200 in 12 ms"]
     part = health_part(["app1"], [walk(step("health", False, "it answered 503, not 200"))])
