@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import (
@@ -17,6 +17,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, Session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.session import IDENTITY, NO_SYSTEM, SYSTEM
+
+MOST_NAMESAKES = 8  # Tables of one name that are all switched, where nothing says which one is meant.
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,26 @@ def _ask(session: Session, seconds: float, system: str) -> tuple[Any, ...]:
         return cursor.row(IDENTITY.format(system=system), {})
 
 
+def namesakes(cursor: Cursor, name: str, columns: Sequence[str]) -> list[tuple[Table, bool]]:
+    """Return the tables of a name that have these columns, the likeliest first, with whether their schema is usable."""
+    values = {"name": name, "columns": [column.lower() for column in columns], "most": MOST_NAMESAKES}
+    return [(Table(*row), usable) for *row, usable in cursor.rows(queries.NAMESAKES, values)]
+
+
 def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:
     """Return the table meant and its columns; raises BadInput with similar names."""
     table = resolve_table(wanted, [Table(*row) for row in cursor.rows(queries.TABLES, {})])
+    return table, columns_of(cursor, table)
+
+
+def columns_of(cursor: Cursor, table: Table) -> list[Column]:
+    """Return the columns of a table."""
     # Types are named with their schema unless it is pg_catalog: the latch's function has no other schema in its path.
     path = cursor.row("SELECT current_setting('search_path')", {})[0]
     cursor.row(queries.SEARCH_PATH, {"path": "pg_catalog"})
     columns = [Column(*row) for row in cursor.rows(queries.COLUMNS, {"table": table.oid})]
     cursor.row(queries.SEARCH_PATH, {"path": path})
-    return table, columns
+    return columns
 
 
 def has_table(cursor: Cursor, wanted: str) -> bool:

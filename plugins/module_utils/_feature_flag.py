@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _ledger as ledger
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._beforehand import (
@@ -22,6 +22,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import Latch, raise_latch, standing_latch
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import TURN_SECONDS, Patience
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    Other,
     Place,
     Request,
     global_default,
@@ -35,8 +36,8 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Cursor,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Switcher
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, blocked_rows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Switcher, switch_each
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, blocked_rows, joined
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchverdict import Ended, error_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import as_global_default
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._wal import position_of
@@ -47,6 +48,17 @@ SWEEP_SECONDS = 10.0
 KILL_SECONDS = 10.0
 # How long a question may take that only serves the reader, not the kill.
 _ASK_SECONDS = 1.0
+
+
+@dataclass
+class _OfTable:
+    """What switches one table, and keeps its priors; ``default``: what came of the default of all tenants in it."""
+
+    name: str
+    keeper: Keeper
+    default_keeper: Keeper | None = None
+    default: Outcome = field(default_factory=Outcome)
+    switcher: Switcher = field(init=False)
 
 
 class Switch:
@@ -68,6 +80,7 @@ class Switch:
         self._switched_ago: float | None = None
         self._counted = True
         self._default = Outcome()
+        self._same_name: dict[str, dict[str, Any]] = {}
         self._by_default = 0
         self._latch = Latch(False, "not everybody was off in time")
 
@@ -112,29 +125,68 @@ class Switch:
             passage={PASSAGE: self.incident} if self._enabled else None,
             meanwhile=meanwhile,
         )
-        keeper = keeper_for(self._place, self._request, main, self._joined)
-        default, default_keeper = None, None
-        if main.key and self._request.global_default:
-            of_all = as_global_default(main)
-            default_keeper = keeper_for(self._place, self._request, of_all, self._joined)
-            default = Switcher(patience, rows_of(of_all), default_keeper, deadline, enabled=self._enabled)
-        switcher = Switcher(
-            patience, rows_of(main), keeper, deadline, enabled=self._enabled, latch=latch, default=default
-        )
-        self._default = Outcome() if default is None else default.outcome
+        others = self._place.others
+        # Of several tables the latch guards only the likeliest, once all are off.
+        tables = [self._of_table(patience, deadline, Other(main, self._place.tenants), None if others else latch)]
+        tables += [self._of_table(patience, deadline, other) for other in others]
         try:
-            outcome = switcher.run(main.table, self._place.tenants)
+            if others:
+                switch_each([table.switcher for table in tables], deadline)
+            else:
+                tables[0].switcher.run()
         finally:
-            self._switched += switcher.outcome.switched + self._default.switched
-            self._tell_priors("priors", keeper, switcher.outcome)
-            if default_keeper:
-                self._tell_priors("priors_of_default", default_keeper, self._default)
+            self._default = joined([table.default for table in tables])
+            outcome = joined([table.switcher.outcome for table in tables])
+            self._switched += outcome.switched + self._default.switched
+            self._tell_tables(tables)
         return outcome
 
-    def _tell_priors(self, name: str, keeper: Keeper, outcome: Outcome) -> None:
+    def _of_table(
+        self, patience: Patience, deadline: Deadline, meant: Other, latch: Callable[[], None] | None = None
+    ) -> _OfTable:
+        target = meant.target
+        found = _OfTable(str(target.table), keeper_for(self._place, self._request, target, self._joined))
+        default = None
+        if target.key and self._request.global_default:
+            of_all = as_global_default(target)
+            found.default_keeper = keeper_for(self._place, self._request, of_all, self._joined)
+            default = Switcher(patience, rows_of(of_all), found.default_keeper, deadline, enabled=self._enabled)
+            found.default = default.outcome
+        found.switcher = Switcher(
+            patience,
+            rows_of(target),
+            found.keeper,
+            deadline,
+            table=target.table,
+            tenants=meant.tenants,
+            enabled=self._enabled,
+            latch=latch,
+            default=default,
+        )
+        return found
+
+    def _tell_tables(self, tables: Sequence[_OfTable]) -> None:
+        """Say what became of each table's priors, and, of several tables, of each one's tenants."""
+        for table in tables:
+            # The first table's priors stand in the result itself.
+            told = self.result if table is tables[0] else self._same_name.setdefault(table.name, {"table": table.name})
+            self._tell_priors(told, "priors", table.keeper, table.switcher.outcome)
+            if table.default_keeper:
+                self._tell_priors(told, "priors_of_default", table.default_keeper, table.default)
+            if len(tables) > 1:
+                outcome = table.switcher.outcome
+                of_table = self._same_name.setdefault(table.name, {"table": table.name})
+                before = of_table.get("changed_count", 0)
+                of_table.update(changed_count=before + outcome.switched + table.default.switched)
+                of_table.update(total=outcome.after.total, enabled_after=outcome.after.on, counted=outcome.counted)
+        if len(tables) > 1 or self._place.refused:
+            out_of_reach = [{"table": None, "what": one.what, "todo": one.todo} for one in self._place.refused]
+            self.result["same_name"] = [*self._same_name.values(), *out_of_reach]
+
+    def _tell_priors(self, told: dict[str, Any], name: str, keeper: Keeper, outcome: Outcome) -> None:
         self._place.warnings += keeper.warnings
-        if keeper.kept_in != "nothing yet" or name not in self.result:
-            self.result[name] = keeper.as_result(outcome.switched > 0, self.result.get(name, {}).get("unsaved", []))
+        if keeper.kept_in != "nothing yet" or name not in told:
+            told[name] = keeper.as_result(outcome.switched > 0, told.get(name, {}).get("unsaved", []))
 
     def _read_default(self) -> None:
         self.result["global_default"] = None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Sequence
+from typing import Iterator, Sequence
 
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import namesakes
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked, Scope, merged
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import (
@@ -121,14 +122,8 @@ def _fenced(cursor: Cursor, fences: Sequence[Fence]) -> list[Found]:
 
 
 def _resolve(cursor: Cursor, view: View, asked: Sequence[Asked]) -> None:
-    tables = _tables(cursor, view.fences)
     by_oid: dict[int, Found] = {}
-    for entry in asked:
-        try:
-            table = resolve_table(entry.name, tables)
-        except BadInput as error:
-            view.unresolved.append((entry, error))
-            continue
+    for entry, table in _meant(cursor, view, asked):
         columns = [Column(*row) for row in cursor.rows(catalog.COLUMNS, {"table": table.oid})]
         found = Found(entry.name, table, Scope((), ()), columns)
         try:
@@ -144,6 +139,22 @@ def _resolve(cursor: Cursor, view: View, asked: Sequence[Asked]) -> None:
         else:
             by_oid[table.oid] = found
     view.found = list(by_oid.values())
+
+
+def _meant(cursor: Cursor, view: View, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Table]]:
+    """Yield each table that is meant. A name without a schema means every table of that name with those columns."""
+    tables = _tables(cursor, view.fences)
+    for entry in asked:
+        try:
+            named = resolve_table(entry.name, tables)
+        except BadInput as error:
+            view.unresolved.append((entry, error))
+            continue
+        yield entry, named
+        if entry.name.lower() == named.name.lower() and sum(table.name == named.name for table in tables) > 1:
+            for table, usable in namesakes(cursor, named.name, entry.scope.columns):
+                if usable and table.oid != named.oid:
+                    yield replace(entry, name=str(table)), table
 
 
 def _complete(cursor: Cursor, view: View) -> None:

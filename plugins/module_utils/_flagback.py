@@ -32,6 +32,8 @@ def put_back(place: Place, request: Request, check_mode: bool) -> tuple[dict[str
     """Undo what an incident has switched off; return result and error, if any."""
     undo = Restore(place, request)
     result, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
+    if request.share in (None, WHOLE):
+        error = _put_back_others(place, request, check_mode, result) or error
     result["incident"] = undo.incident_result()
     if request.share is not None and check_mode and result["incident"]["in_ledger"]:
         result.update(who_lacks_it(place, undo.incident, result))
@@ -42,6 +44,24 @@ def put_back(place: Place, request: Request, check_mode: bool) -> tuple[dict[str
     elif request.spent and result["incident"]["in_ledger"]:
         result["other_values"] = other_values(place, undo.incident, result["changed_since"])
     return result, error
+
+
+def _put_back_others(place: Place, request: Request, check_mode: bool, result: dict[str, Any]) -> KanbanError | None:
+    """Put back the further tables of the flag's name that the incident switched off; return the first error, if any."""
+    first: KanbanError | None = None
+    for other in place.others:
+        undo = Restore(replace(place, target=other.target, tenants=other.tenants, others=[]), request)
+        if not undo.has_priors:
+            continue
+        told, error = (undo.plan(), None) if check_mode else (undo.result, undo.run())
+        first = first or error
+        counts: dict[str, int] = {
+            name: told[name] for name in ("changed_count", "total", "enabled_after") if name in told
+        }
+        result.setdefault("same_name", []).append({"table": str(other.target.table), **counts})
+        result["changed_count"] += counts.get("changed_count", 0)
+        result["changed"] = result["changed"] or told.get("changed", False)
+    return first
 
 
 def pause(place: Place, request: Request, check_mode: bool) -> tuple[dict[str, Any], KanbanError | None]:

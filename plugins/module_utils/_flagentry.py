@@ -143,6 +143,7 @@ def _on_replica(place: Place, request: Request) -> tuple[dict[str, Any], KanbanE
 def _common(place: Place, started: float) -> dict[str, Any]:
     return {
         "flag": place.target.identity,
+        "table": str(place.target.table),
         "database": {**place.server.as_result(), "ledger_environment": place.ledger_state.environment},
         "unknown_tenants": place.unknown[:SHOWN],
         "unknown_tenants_count": len(place.unknown),

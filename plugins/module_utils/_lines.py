@@ -112,6 +112,12 @@ class Host:
         return bool(self.last.get("failed")) or not self.answered
 
     @property
+    def in_part(self) -> bool:
+        """Whether it failed only because its name does not say which of several tables is meant, and all are off."""
+        same_name, error = self.last.get("same_name", []), self.last.get("error") or {}
+        return error.get("code") == "same_name" and all(row.get("table") for row in same_name)
+
+    @property
     def sweep_lost(self) -> bool:
         """Whether the sweep after the kill was due and gave no answer: then nobody watches what is written back."""
         return bool(self.later) and "database" not in self.later and not self.later.get("skipped")
@@ -174,6 +180,7 @@ def database_line(host: Host, kind: str, plan: bool = False) -> str:
     place = f"{host.name}: {one_line(where['name'])} at {where['address']}"
     place += f" (PostgreSQL {where['server_version'].split()[0]}"
     place += ", through a pooler)" if where.get("pooled") else ")"
+    place += f", {one_line(last['table'])}" if last.get("table") else ""
     if "enabled_after" not in last:
         if "msg" in last:
             return f"{place}: {one_line(last['msg'])}"

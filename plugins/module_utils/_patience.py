@@ -74,8 +74,8 @@ class Patience:
         self.terminated: list[Blocker] = []
         self.reconnects = 0
 
-    def asking(self, ask: Callable[[Cursor], Any]) -> Any:
-        """Read, retrying until the deadline if the table is locked or the connection breaks."""
+    def asking(self, ask: Callable[[Cursor], Any], again: bool = True) -> Any:
+        """Read, retrying until the deadline if the connection breaks or, with ``again``, the table is locked."""
         watch = False
         while True:
             try:
@@ -86,7 +86,7 @@ class Patience:
                 self.reconnect()
             except Timeout:
                 self.table_blockers = self.seen or self.table_blockers
-                if self._deadline.over:
+                if self._deadline.over or not again:
                     raise
                 watch = True
 

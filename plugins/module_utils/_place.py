@@ -12,7 +12,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _led
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, identify
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._documentrows import DocumentRows
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
@@ -27,8 +27,9 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, ServerRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
+    Targets,
     as_global_default,
-    find_target,
+    find_targets,
     known_tenants,
 )
 
@@ -61,9 +62,21 @@ class Request:
     fence: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Other:
+    """A further table of the flag's name, and the tenants meant in it, None for all."""
+
+    target: Target
+    tenants: list[str] | None
+
+
 @dataclass
 class Place:
-    """A flag found in a database, and which of the tenants asked for exist there."""
+    """A flag found in a database, and which of the tenants asked for exist there.
+
+    ``others``: further tables of the flag's name, where it does not say which one is meant; ``refused``: the errors of
+    those that this role cannot switch.
+    """
 
     login: Login
     server: Server
@@ -73,6 +86,8 @@ class Place:
     unknown: list[str]
     deadline: Deadline
     warnings: list[str] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
+    refused: list[KanbanError] = field(default_factory=list)
     _session: Session | None = None
 
     @property
@@ -117,7 +132,13 @@ def look(login: Login, request: Request, connected: Callable[[], None] = lambda:
     connected()
     server = identify(session)
     with session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-        target = find_target(cursor, request.flag, writing=request.state not in ("read", "paused"))
+        found = find_targets(
+            cursor,
+            request.flag,
+            writing=request.state not in ("read", "paused"),
+            every=request.state == "restored",
+        )
+        target = found.main
         state = _ledger_state(cursor, needed=request.state not in ("disabled", "enabled", "paused", "read"))
         ledger.check_environment(state, request.who.environment)
         known = None if request.tenants is None else known_tenants(cursor, target, request.tenants)
@@ -129,6 +150,7 @@ def look(login: Login, request: Request, connected: Callable[[], None] = lambda:
         if known and target.owners and request.state == "restored":
             # The ledger spells them as their rows do, and not as the tenants' table.
             spelled.update(known_tenants(cursor, replace(target, owners=None), list(known)).values())
+        others, refused = _others(cursor, found, request)
     tenants = None if known is None else sorted(spelled)
     unknown = sorted(set(request.tenants or []) - set(known or []))
     warnings = list(server.warnings)
@@ -137,7 +159,29 @@ def look(login: Login, request: Request, connected: Callable[[], None] = lambda:
             f"{len(guessed)} of the tenants asked for have no row ({', '.join(sorted(guessed)[:5])}) and are on by the "
             "default of all. No table of tenants (tenants_table) says whether they exist. Each gets a row that is off."
         )
-    return Place(login, server, target, state, tenants, unknown, deadline, warnings, session)
+    return Place(login, server, target, state, tenants, unknown, deadline, warnings, others, refused, _session=session)
+
+
+def _others(cursor: Cursor, found: Targets, request: Request) -> tuple[list[Other], list[KanbanError]]:
+    """Return the further tables that a stop and its undo act on, and the errors of those that cannot be; raises."""
+    if request.state == "enabled" and (found.others or found.refused):
+        names = [str(target.table) for target in (found.main, *found.others)]
+        raise BadInput(
+            "ambiguous_table",
+            f"Table {request.flag.table!r} does not say which one is meant: there are {', '.join(names)}.",
+            "Nobody was switched on.",
+            "Name it with its schema (kanban_tables, or the option table).",
+            near=names,
+        )
+    others, refused = [], list(found.refused)
+    for target in found.others if request.state in ("disabled", "restored") else ():
+        try:
+            named = request.tenants
+            known = None if named is None else sorted(known_tenants(cursor, target, named).values())
+            others.append(Other(target, known))
+        except BadInput as error:
+            refused.append(error)  # Its tenants' ids are of another type.
+    return others, refused
 
 
 def _without_row(cursor: Cursor, target: Target, request: Request, tenants: Collection[str]) -> dict[str, str]:

@@ -18,7 +18,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _pre
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils import _preflightothers as others
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglass import not_allowed, not_used, trials
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._breakglasspsql import Surroundings, break_glass
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Server, find_table, identify
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import (
+    Server,
+    find_table,
+    identify,
+    namesakes,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._dumplook import Source
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fence import row_trigger_warnings
@@ -123,6 +128,7 @@ class Look:
         target = self._flag()
         has_ledger = self._ledger()
         if target:
+            self._names(target)
             self._stop(target, has_ledger)
         needed, dumped = self._dump()
         self._tools()
@@ -148,6 +154,20 @@ class Look:
         good = f"{found.identity} is there, and this role may read and write it." if found else ""
         self.checks.append(checks.of_error("flag", checks.MUST, problem, good))
         return found
+
+    def _names(self, target: Target) -> None:
+        """Look for tables that exist in more than one schema and are named without one."""
+        flag = self.request.flag
+        asked = {flag.table: [target.column.name, target.tenant.name]}
+        fenced = [entry.name for entry in asked_tables(self.request.fence_tables)]
+        asked.update({name: [] for name in (flag.tenants_table, *self.request.dump_tables, *fenced) if name})
+        several: dict[str, list[str]] = {}
+        with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            for name, columns in asked.items():
+                found = namesakes(cursor, name, columns)
+                if len(found) > 1:
+                    several[name] = [str(table) for table, _usable in found]
+        self.checks.append(checks.same_name_check(several, flag.table))
 
     def _ledger(self) -> bool:
         """Look at the ledger, and have its statements planned; return whether it can be used."""

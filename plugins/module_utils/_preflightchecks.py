@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Mapping, Sequence
 
@@ -115,6 +116,26 @@ def latch_check(problem: str | None) -> Check:
     why = "After the kill a request that read the settings before it can switch a tenant on again."
     todo = "Run bootstrap.yml as the owner of the flag's table: it installs the latch, for this role to raise."
     return Check("latch", False, SHOULD, problem, why, todo)
+
+
+def same_name_check(several: Mapping[str, Sequence[str]], flags: str) -> Check:
+    """Return whether each table that is named without a schema is in one schema only.
+
+    :param several: by name, the tables of that name, the likeliest first; ``flags``: the name of the flag's table.
+    """
+    if not several:
+        return Check("same_name", True, MUST, "Each table's name means one table.")
+    each = "; ".join(f"{name}: {', '.join(tables[:NAMED])}" for name, tables in list(several.items())[:NAMED])
+    name = flags if flags in several else next(iter(several))
+    key = "companies" if name == flags else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return Check(
+        "same_name",
+        False,
+        MUST,
+        f"Tables of the same name are in several schemas ({each}).",
+        "A stop switches and fences each of them, and is contained in part until one is named.",
+        f"Name the one that the application uses, for instance kanban_tables: {{{key}: {several[name][0]}}}",
+    )
 
 
 def ddl_guard_check(guards: Sequence[Sequence[Any]], raisers: Sequence[Sequence[Any]]) -> Check:

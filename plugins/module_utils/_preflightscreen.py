@@ -38,6 +38,7 @@ _NAMES = (
     "database",
     "replica",
     "flag",
+    "same_name",
     "kill",
     "write_block",
     "fence",

@@ -65,6 +65,19 @@ class Count:
     by_default: int = 0
 
 
+def together(counts: Sequence[Count]) -> Count:
+    """Return counts of several tables as one."""
+    without_row = [count.without_row for count in counts if count.without_row is not None]
+    return Count(
+        total=sum(count.total for count in counts),
+        on=sum(count.on for count in counts),
+        unreadable=sum(count.unreadable for count in counts),
+        unreadable_sample=[name for count in counts for name in count.unreadable_sample],
+        without_row=sum(without_row) if len(without_row) == len(counts) else None,
+        by_default=sum(count.by_default for count in counts),
+    )
+
+
 @dataclass(frozen=True)
 class Prior:
     """What to put back for one tenant, or for the row without one (None); see ``_sql/flag.PRIORS``."""

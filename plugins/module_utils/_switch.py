@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import pages_of
@@ -46,7 +46,7 @@ IN_LINE = 20  # How many of these are waited for in line before all are looked a
 
 
 class Switcher:
-    """Switches one flag in one database, with the given patience."""
+    """Switches one flag in one table, with the given patience."""
 
     def __init__(
         self,
@@ -55,38 +55,40 @@ class Switcher:
         keeper: Keeper,
         deadline: Deadline,
         *,
+        table: Table | None = None,
+        tenants: Sequence[str] | None = None,
         enabled: bool = False,
         latch: Callable[[], None] | None = None,
         default: Switcher | None = None,
     ) -> None:
         """``latch`` is called once nobody is on whom it could turn off without a prior value; it must not raise.
 
+        :param table: what is read page by page; None for the rows without a tenant, which are few.
+        :param tenants: those that are meant; None means every one.
         :param default: switches the default of all tenants, with the same patience and deadline.
         """
         self._patience = patience
         self._rows = rows
         self._keeper = keeper
         self._deadline = deadline
+        self._table = table
+        self._tenants = tenants
+        self._whole = Scope() if tenants is None else Scope.tenants(tenants)
         self._enabled = enabled
         self._latch = latch
         self._default = default
+        self._asks_again = True
         self._late = False
         self._several: set[str] = set()
         self.outcome = Outcome()
 
-    def run(self, table: Table, tenants: Sequence[str] | None) -> Outcome:
-        """Switch, wait for what is held, count. ``tenants`` None means every tenant of ``table``."""
-        whole = Scope() if tenants is None else Scope.tenants(tenants)
+    def run(self) -> Outcome:
+        """Switch, wait for what is held, count."""
         try:
-            if self._default:
-                self._default.begin()
-            self._take_several(whole)
-            self._first_pass(table, tenants)
-            self._make_missing(tenants)
-            self._until_nobody_is_left(whole, table, tenants)
-            self._name_what_is_left(whole, tenants)
-            if self._default:
-                self._default.name_left()
+            self.begin()
+            self._make_missing()
+            self._until_nobody_is_left()
+            self.name_left()
         except Timeout:
             # The table itself is held: not even counting was possible.
             self.outcome.counted = False
@@ -97,32 +99,59 @@ class Switcher:
         return self.outcome
 
     def begin(self) -> None:
-        """Switch what is free of the rows without a tenant, which are few, and are not looked for page by page."""
-        self._take_several(Scope())
-        self._batch(Scope())
+        """Switch what is free."""
+        if self._default:
+            self._default.begin()
+        self._take_several()
+        self._first_pass()
 
-    def is_left(self, table: Table) -> bool:
-        """Wait a turn for a row without a tenant that is held; return whether any is left to be waited for."""
+    def take_turn(self, step: Callable[[], Any]) -> bool:
+        """Take a step that waits for a held table once only; return whether anybody may be left to switch."""
+        self._asks_again = False
+        try:
+            left = bool(step())
+        except Timeout:
+            left = True
+            self.outcome.counted, self.outcome.kept = False, False
+            self.outcome.table_blockers = self._patience.table_blockers
+        finally:
+            self.outcome.terminated, self.outcome.reconnects = self._patience.terminated, self._patience.reconnects
+        return left
+
+    def is_left(self) -> bool:
+        """Wait a turn for what is held; return whether any is left to be waited for."""
+        left = self._default is not None and self._default.is_left()
         if not self._deadline.over and self._is_wanted():
-            self._wait_for(Scope(), table, None)
-        return self._is_wanted()
+            self._wait_for()
+            if self._table:
+                self._make_missing()
+        left = self._is_wanted() or left
+        self.outcome.counted, self.outcome.kept = True, not left
+        return left
 
     def _is_wanted(self) -> bool:
-        self.outcome.after = self._count(Scope())
-        return self._left_over(self.outcome.after) > len(self.outcome.refused)
+        return self._count_left() > len(self.outcome.refused)
 
     def name_left(self) -> None:
-        """Name the sessions that lock a row without a tenant."""
-        self._name_what_is_left(Scope(), None)
+        """Name the sessions that lock what is left."""
+        left = [*self._held(), *self._missing(self._tenants)] if self._left_over(self.outcome.after) else []
+        left.sort(key=str)  # The row without a tenant is None.
+        seen = self.outcome.blocked
+        self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in left}
+        if self._default:
+            self._default.name_left()
 
-    def _until_nobody_is_left(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> None:
+    def _count_left(self) -> int:
+        self.outcome.after = self._count(self._whole)
+        # Whoever follows the default is off with it, unless only some are meant.
+        by_default = 0 if self._enabled or self._tenants is not None else self.outcome.after.by_default
+        return self._left_over(self.outcome.after) - by_default
+
+    def _until_nobody_is_left(self) -> None:
         all_switched = False
         while True:
-            default_left = self._default is not None and self._default.is_left(table)
-            self.outcome.after = self._count(whole)
-            # Whoever follows the default is off with it, unless only some are meant.
-            left = self._left_over(self.outcome.after)
-            left -= 0 if self._enabled or tenants is not None else self.outcome.after.by_default
+            default_left = self._default is not None and self._default.is_left()
+            left = self._count_left()
             # Whoever is on although all were switched has been written back since.
             self.outcome.kept = not default_left and (all_switched or left <= len(self.outcome.refused))
             if self._latch and self.outcome.kept and not self._deadline.over:
@@ -135,17 +164,24 @@ class Switcher:
                 if not default_left:
                     return
                 continue
-            all_switched = self._wait_for(whole, table, tenants)
-            all_switched = self._make_missing(tenants) and all_switched
+            all_switched = self._wait_for()
+            all_switched = self._make_missing() and all_switched
+
+    def _ask(self, question: Callable[[Cursor], Any]) -> Any:
+        return self._patience.asking(question, again=self._asks_again)
 
     def _count(self, scope: Scope) -> Count:
-        found: Count = self._patience.asking(lambda cursor: self._rows.count(cursor, scope))
+        found: Count = self._ask(lambda cursor: self._rows.count(cursor, scope))
         return found
 
     def _left_over(self, count: Count) -> int:
         return count.total - count.on - count.unreadable if self._enabled else count.on
 
-    def _first_pass(self, table: Table, tenants: Sequence[str] | None) -> None:
+    def _first_pass(self) -> None:
+        table, tenants = self._table, self._tenants
+        if table is None:
+            self._batch(self._whole)
+            return
         if tenants is not None:
             for start in range(0, len(tenants), TENANTS_PER_BATCH):
                 scope = Scope.tenants(tenants[start : start + TENANTS_PER_BATCH]).without(self._several)
@@ -154,7 +190,7 @@ class Switcher:
             return
         # Stop at the initial size: beyond it are our own new row versions. Rows that others add there meanwhile are
         # found by the count.
-        pages = self._patience.asking(lambda cursor: pages_of(cursor, table))
+        pages = self._ask(lambda cursor: pages_of(cursor, table))
         first, step = 0, PAGES_AT_FIRST
         while first < pages and not self._deadline.over:
             took = self._batch(Scope.pages(first, min(first + step, pages)).without(self._several))
@@ -210,14 +246,14 @@ class Switcher:
             self._apart(tenants[:middle], switch, waits)
             self._apart(tenants[middle:], switch, waits)
 
-    def _wait_for(self, whole: Scope, table: Table, tenants: Sequence[str] | None) -> bool:
+    def _wait_for(self) -> bool:
         """Run one round: switch at once what has come free, then wait a short turn for each tenant still held.
 
         Return whether each tenant that was on has been switched.
         """
-        free = self._held(whole)
-        if len(free) >= WAITED_FOR and tenants is None:
-            self._first_pass(table, tenants)  # More are held than a list should name: what came free may not be on it.
+        free = self._held()
+        if len(free) >= WAITED_FOR and self._tenants is None:
+            self._first_pass()  # More are held than a list should name: what came free may not be on it.
         if not free:
             time.sleep(LOOK_AGAIN_SECONDS)  # Rows have yet to be made, and somebody holds that up.
             return False
@@ -225,7 +261,7 @@ class Switcher:
         single = [name for name in free if name not in self._several]
         if single and self._batch(Scope.tenants(single)) is None:
             return False
-        held = self._held(whole)
+        held = self._held()
         turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, min(IN_LINE, len(held))))))
         for tenant in held[:IN_LINE]:
             if self._deadline.over:
@@ -237,10 +273,10 @@ class Switcher:
                 self.outcome.blocked[tenant] = blockers
         return len(held) <= IN_LINE and not set(held) & set(self.outcome.blocked) and not self.outcome.refused
 
-    def _take_several(self, whole: Scope) -> None:
+    def _take_several(self) -> None:
         """Switch tenants with several rows, and leave them out from then on: one prior per row would not do."""
         find = self._rows.several.find
-        found = self._patience.asking(lambda cursor: find(cursor, self._enabled, whole.condition, whole.params))
+        found = self._ask(lambda cursor: find(cursor, self._enabled, self._whole.condition, self._whole.params))
         self._several = set(found)
         self._switch_several([name for name, lacks in found.items() if lacks])
 
@@ -263,17 +299,17 @@ class Switcher:
         work = partial(self._rows.several.switch, names=tenants, enabled=self._enabled, wait=wait)
         return self._in_batch(work, turn, watch=wait)
 
-    def _make_missing(self, tenants: Sequence[str] | None) -> bool:
+    def _make_missing(self) -> bool:
         """Make the rows of tenants that have none; return whether that is done."""
         try:
-            return self._make(tenants)
+            return self._make(self._tenants)
         except Timeout:
             self._late = True
         except ServerError as error:
             if not is_of_one_row(error):
                 raise
         # Somebody makes one of them, has made it meanwhile, or the server refuses one: the others are made.
-        self._apart(self._missing(tenants), self._make, waits=True)
+        self._apart(self._missing(self._tenants), self._make, waits=True)
         return False
 
     def _make(self, tenants: Sequence[str] | None) -> bool:
@@ -282,13 +318,14 @@ class Switcher:
 
     def _missing(self, tenants: Sequence[str] | None) -> list[str]:
         limit = WAITED_FOR + len(self.outcome.refused)
-        names = self._patience.asking(lambda cursor: self._rows.missing(cursor, tenants, self._enabled, limit))
+        names = self._ask(lambda cursor: self._rows.missing(cursor, tenants, self._enabled, limit))
         return [name for name in names if name not in self.outcome.refused]
 
-    def _held(self, whole: Scope) -> list[str]:
+    def _held(self, scope: Scope | None = None) -> list[str]:
         """Return tenants that are not as wanted, except those that the server refuses to write."""
         limit = WAITED_FOR + len(self.outcome.refused)
-        found = self._patience.asking(lambda cursor: self._rows.to_switch(cursor, whole, self._enabled, limit))
+        whole = scope or self._whole
+        found = self._ask(lambda cursor: self._rows.to_switch(cursor, whole, self._enabled, limit))
         return [tenant for tenant in found if tenant not in self.outcome.refused]
 
     def _switch(self, scope: Scope, wait: bool = False, turn: float = TURN_SECONDS) -> bool:
@@ -330,8 +367,18 @@ class Switcher:
             return False
         return True
 
-    def _name_what_is_left(self, whole: Scope, tenants: Sequence[str] | None) -> None:
-        left = [*self._held(whole), *self._missing(tenants)] if self._left_over(self.outcome.after) else []
-        left.sort(key=str)  # The row without a tenant is None.
-        seen = self.outcome.blocked
-        self.outcome.blocked = {tenant: seen.get(tenant, self.outcome.table_blockers) for tenant in left}
+
+def switch_each(switchers: Sequence[Switcher], deadline: Deadline) -> None:
+    """Switch several tables of the flag's name: each has its pass before a row is waited for, and a turn in each round.
+
+    A table that is held keeps no other one waiting.
+    """
+    for switcher in switchers:
+        switcher.take_turn(switcher.begin)
+    while True:
+        turns = [switcher.take_turn(switcher.is_left) for switcher in switchers]
+        if deadline.over or not any(turns):
+            break
+    for switcher in switchers:
+        if switcher.outcome.counted:
+            switcher.take_turn(switcher.name_left)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, together
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._severalrows import SeveralRows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
 
@@ -54,6 +54,24 @@ class Outcome:
     reconnects: int = 0
     counted: bool = True
     kept: bool = False
+
+
+def joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome of several tables as one; it is counted, and kept, if each of them is."""
+    whole = Outcome(
+        switched=sum(one.switched for one in outcomes),
+        after=together([one.after for one in outcomes]),
+        counted=all(one.counted for one in outcomes),
+        kept=all(one.kept for one in outcomes),
+    )
+    for one in outcomes:
+        for tenant, blockers in one.blocked.items():
+            whole.blocked.setdefault(tenant, []).extend(blockers)
+        whole.refused.update(one.refused)
+        whole.table_blockers += one.table_blockers
+        # Told by the patience that all of them share.
+        whole.terminated, whole.reconnects = one.terminated, one.reconnects
+    return whole
 
 
 def blocked_rows(outcome: Outcome) -> list[dict[str, Any]]:

@@ -44,15 +44,16 @@ def error_of(place: Place, request: Request, result: Mapping[str, Any], how: End
             "Nobody can tell whether their flag is on; they were left to the letter.",
             "Look at them, mend them in the application, then run the same command again.",
         )
-    return _of_default(place, request, result, how) or _of_unknown(place)
+    return _of_default(place, request, result, how) or _of_same_name(place, result) or _of_unknown(place)
 
 
 def _uncounted(place: Place, request: Request, result: Mapping[str, Any]) -> KanbanError:
     lines = "; ".join(row["to_end_it"] for row in result["blocked"][:5])
+    held = [row["table"] for row in result.get("same_name", []) if row.get("counted") is False]
     return KanbanError(
         "table_held",
-        f"Somebody held the whole table {place.target.table} for {request.deadline:g} s, a migration perhaps, so its "
-        "tenants could neither be switched nor counted.",
+        f"Another session held the whole table {' and '.join(held) or place.target.table} for {request.deadline:g} s, "
+        "perhaps a migration, so its tenants could neither be switched nor counted.",
         f"{result['changed_count']} tenants were switched before; the others are as they were.",
         f"Whoever holds it is listed in 'blocked'{': ' + lines if lines else ''}. End that, or say "
         "kanban_on_blocked=terminate (on_blocked), and run the same command again.",
@@ -96,6 +97,30 @@ def _of_default(place: Place, request: Request, result: Mapping[str, Any], how: 
         "own have the feature by it.",
         "All others are switched, and stay so.",
         "Run the same command again with -e kanban_global_default=true (global_default). The undo puts it back.",
+    )
+
+
+def _of_same_name(place: Place, result: Mapping[str, Any]) -> KanbanError | None:
+    tables = result.get("same_name", [])
+    if not tables:
+        return None
+    name = place.target.table.name
+    each = [f"{row['table']} ({row['changed_count']} of {row['total']})" for row in tables if row["table"]]
+    lacking = [row for row in tables if not row["table"]]
+    off = f"Switched off: {', '.join(each)}. " if each else ""
+    not_off = " ".join(f"NOT switched off: {row['what']}" for row in lacking)
+    return KanbanError(
+        "same_name",
+        f"Several tables are named {name}, and nothing says which one has the flag. {off}{not_off}".strip(),
+        "The undo puts each of them back exactly.",
+        " ".join([*(row["todo"] for row in lacking), _line_for(place)]),
+    )
+
+
+def _line_for(place: Place) -> str:
+    return (
+        f"Name the one that the application uses, for instance kanban_tables: {{companies: {place.target.table}}}, and "
+        "run the same command again."
     )
 
 

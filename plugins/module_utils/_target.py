@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import find_table, is_unique_on
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, ServerError
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import (
+    columns_of,
+    find_table,
+    is_unique_on,
+    namesakes,
+)
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError, ServerError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import CUT_SILENTLY, Column, resolve_column
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import (
+    CUT_SILENTLY,
+    Column,
+    Table,
+    resolve_column,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor, sql
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import (
     refuse_lacking,
@@ -22,21 +32,73 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._rowkey imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 
+_NOT_SWITCHED = "It cannot read or switch the flag. Nothing was changed."
 DOCUMENTS = ("json", "jsonb", "text", "varchar", "bpchar", "citext")
 DATA_EXCEPTION = "22"  # The class of SQLSTATEs for values that do not fit.
 
 
+@dataclass(frozen=True)
+class Targets:
+    """Every place that a flag's name may mean: the likeliest, the others, and the errors of those out of reach."""
+
+    main: Target
+    others: list[Target] = field(default_factory=list)
+    refused: list[KanbanError] = field(default_factory=list)
+
+
 def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
-    """Return the flag's place with the catalog's names and types.
+    """Return the flag's place with the catalog's names and types, the likeliest one if its name does not say which.
 
     Raises BadInput with similar names, and ServerError if the role may not read it, or write it if ``writing``.
     """
+    return find_targets(cursor, flag, writing).main
+
+
+def find_targets(cursor: Cursor, flag: Flag, writing: bool = False, every: bool = False) -> Targets:
+    """Return every place that the flag's name may mean; raises as ``find_target`` if none can be used.
+
+    :param every: include tables of that name in other schemas even if the name says which one is meant.
+    """
+    tables = _tables_meant(cursor, flag, every)
+    if len(tables) == 1:
+        return Targets(_target_in(cursor, flag, tables[0][0], writing))
+    found: list[Target] = []
+    refused: list[KanbanError] = []
+    for table, usable in tables:
+        try:
+            if not usable:
+                refuse_unreachable(cursor, str(table), _NOT_SWITCHED)
+            with cursor.savepoint():
+                found.append(_target_in(cursor, flag, table, writing))
+        except KanbanError as error:
+            if cursor.is_lost:
+                raise
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    return Targets(found[0], found[1:], refused)
+
+
+def _tables_meant(cursor: Cursor, flag: Flag, every: bool) -> list[tuple[Table, bool]]:
+    """Return the tables that the flag's name may mean, with whether their schema is usable, the likeliest first."""
+    columns = [name for name in (flag.column, flag.tenant_column, flag.key_column) if name]
     try:
-        table, columns = find_table(cursor, flag.table)
+        named, _columns = find_table(cursor, flag.table)
     except BadInput as error:
         if error.code == "missing_table":
-            refuse_unreachable(cursor, flag.table, "It cannot read or switch the flag. Nothing was changed.")
-        raise
+            refuse_unreachable(cursor, flag.table, _NOT_SWITCHED)
+        found = namesakes(cursor, flag.table, columns) if error.code == "ambiguous_table" else []
+        if len(found) < 2:
+            raise
+        return found
+    if flag.table.lower() == named.name.lower():
+        return namesakes(cursor, named.name, columns) or [(named, True)]
+    others = namesakes(cursor, named.name, columns) if every else []
+    return [(named, True), *((table, usable) for table, usable in others if table.oid != named.oid)]
+
+
+def _target_in(cursor: Cursor, flag: Flag, table: Table, writing: bool) -> Target:
+    columns = columns_of(cursor, table)
     place = str(table)
     target = Target(
         flag,
@@ -73,7 +135,7 @@ def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
 def _check_privileges(cursor: Cursor, target: Target, writing: bool) -> None:
     """Refuse, before anything is changed, a role that could not do its part; raises ServerError."""
     written = [target.column.name] if writing else []
-    refuse_lacking(cursor, target.table, ["SELECT"], written, "It cannot read or switch the flag. Nothing was changed.")
+    refuse_lacking(cursor, target.table, ["SELECT"], written, _NOT_SWITCHED)
     if cursor.row(catalog.HIDES_ROWS, {"table": target.table.oid})[0]:
         raise ServerError(
             "row_level_security",

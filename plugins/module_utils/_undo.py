@@ -197,6 +197,12 @@ class Restore:
             found += [PriorFile(file.name, file.places, path) for path in find_files(file.name, file.places, since)]
         return found
 
+    @property
+    def has_priors(self) -> bool:
+        """Whether anything of this flag was switched off by the incident."""
+        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            return any(next(iter(source.had_it(cursor)), None) for source, _file in self._sources(self._place.target))
+
     def _sources(self, target: Target) -> list[tuple[PriorSource, PriorFile]]:
         """Return where priors are read from; what spends them is written to the same place."""
         in_ledger = PriorSource.ledger(self.incident, target.identity)

@@ -190,7 +190,7 @@ def _word(standing: Standing, what: str, parts: Sequence[Mapping[str, Any]]) -> 
         return "failed"  # No database that answered knows the incident.
     if standing.whole and all(part["holds"] for part in parts):
         return "contained" if what == "contain" else "restored"
-    return "degraded" if any(not host.failed for host in standing.acted) else "failed"
+    return "degraded" if any(not host.failed or host.in_part for host in standing.acted) else "failed"
 
 
 def _not_well(bad: Sequence[str]) -> str:

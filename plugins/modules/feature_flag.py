@@ -607,6 +607,48 @@ fence_ms:
   description: Milliseconds that RV(fence) took after the switch, whatever its result.
   returned: when RV(fence) is
   type: int
+same_name:
+  description:
+    - Every table of the name O(table), and what this run switched in it, where the name is in several schemas and does
+      not say which one is meant. At most 8, the likeliest first.
+    - The module then ends with the error C(same_name), or with that of a table on which some tenants are left.
+    - After an undo, the further tables that were put back.
+  returned: when there are several such tables
+  type: list
+  elements: dict
+  contains:
+    table:
+      description: The table as C(schema.name); null for one that this role may not switch.
+      type: str
+    changed_count:
+      description: How many tenants were switched in it.
+      type: int
+    total:
+      description: How many tenants it has.
+      type: int
+    enabled_after:
+      description: How many of them are on now.
+      type: int
+    counted:
+      description: Whether they could be counted; false if another session locks the table.
+      type: bool
+    priors:
+      description: Where the prior values of a further table are kept, as RV(priors).
+      type: dict
+    priors_of_default:
+      description: Likewise, as RV(priors_of_default).
+      type: dict
+    what:
+      description: Why a table was not switched.
+      type: str
+    todo:
+      description: What helps, for instance a GRANT.
+      type: str
+table:
+  description: The flag's table, as C(schema.name).
+  returned: success
+  type: str
+  sample: public.Companies
 flag:
   description: The flag's name in the ledger.
   returned: success

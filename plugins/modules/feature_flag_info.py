@@ -115,6 +115,10 @@ global_default:
   description: C(on), C(off) or C(absent), for the row without tenant of a key/value store.
   returned: when O(store=key_value)
   type: str
+table:
+  description: The flag's table, as C(schema.name); the likeliest one if its name is in several schemas.
+  returned: success
+  type: str
 flag:
   description: The flag's name in the ledger.
   returned: success

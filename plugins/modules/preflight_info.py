@@ -202,11 +202,11 @@ checks:
     name:
       description:
         - A short, stable word, C(server), C(flag), C(ledger), C(ledger_owner), C(kill), C(blockers), C(terminate),
-          C(latch), C(ddl_guard), C(forecast), C(flag_default), C(settings), C(break_glass), C(dump_tables),
-          C(snapshot), C(dump_schema), C(tools), C(dump_proof), C(disk), C(backup), C(orm_saves), C(fence_triggers),
-          C(installed), C(latch_shut), C(search_path), C(errors), C(errors_index), C(errors_owners), C(integrity),
-          C(integrity_applies) or, for each query, C(figures). A check that is impossible because another one is not met
-          is left out.
+          C(latch), C(ddl_guard), C(same_name), C(forecast), C(flag_default), C(settings), C(break_glass),
+          C(dump_tables), C(snapshot), C(dump_schema), C(tools), C(dump_proof), C(disk), C(backup), C(orm_saves),
+          C(fence_triggers), C(installed), C(latch_shut), C(search_path), C(errors), C(errors_index), C(errors_owners),
+          C(integrity), C(integrity_applies) or, for each query, C(figures). A check that is impossible because another
+          one is not met is left out.
       type: str
     ok:
       description: Whether it is met; null if that could not be determined.

@@ -111,6 +111,20 @@ def test_a_database_that_is_blocked_is_not_contained_and_says_by_whom() -> None:
     assert "db1: the table is held by pid 0 (no name); to end it: ROLLBACK PREPARED" in result["lines"]
 
 
+@pytest.mark.parametrize(
+    ("table", "word", "start"), [("public.T", "degraded", "CONTAINED IN PART"), (None, "failed", "NOT")]
+)
+def test_of_several_tables_it_is_in_part_if_each_is_off(table: str | None, word: str, start: str) -> None:
+    error = {"code": "same_name", "what": "Several tables are named T: app.T (3 of 3), public.T (1 of 1)."}
+    rows = [{"table": "app.T", "changed_count": 3}, {"table": table, "changed_count": 1}]
+    several = answer(changed=4) | {"failed": True, "error": error, "same_name": rows, "table": "app.T"}
+    result = judge({"db1": several})
+    assert (result["verdict"], result["failed"]) == (word, True)
+    assert result["headline"].startswith(start)
+    assert error["what"] in text(result)
+    assert ", app.T: 4 tenants switched off" in text(result)
+
+
 def test_a_kill_that_was_blocked_and_finished_by_the_sweep_is_contained() -> None:
     result = judge({"db1": answer(on=2, changed=298)}, {"db1": swept(changed=2)})
     assert (result["verdict"], result["failed"]) == ("contained", False)

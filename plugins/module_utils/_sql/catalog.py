@@ -20,6 +20,50 @@ ORDER BY 4 NULLS LAST, 2, 3
 LIMIT 20000
 """
 
+# Tables of one name in any schema that have all of some columns, the likeliest first: the one that most sessions of
+# other logins find by their role's search path, then the one that most foreign keys point at. A table in a schema that
+# this role may not use is among them. Counters of use are no sign: a crash or a failover sets them to 0.
+NAMESAKES = """
+WITH named AS (
+  SELECT c.oid, n.oid AS schema, n.nspname, c.relname, c.relkind = 'p' OR c.relhassubclass AS partitioned
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'kanban_rollback') AND n.nspname NOT LIKE 'pg\\_%%'
+    AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
+    AND %(columns)s::text[] <@ ARRAY(SELECT lower(attname) FROM pg_attribute
+                                     WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+), login AS (
+  SELECT r.oid, r.rolname, count(*) AS sessions
+  FROM pg_stat_activity AS a JOIN pg_roles AS r ON r.oid = a.usesysid
+  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND r.rolname <> current_user
+  GROUP BY 1, 2
+), step AS (
+  SELECT login.oid, login.sessions, place,
+         CASE WHEN part = '$user' THEN login.rolname ELSE part END AS schema
+  FROM login,
+       LATERAL (SELECT COALESCE(
+         (SELECT substr(setting, 13) FROM pg_db_role_setting AS s, unnest(s.setconfig) AS setting
+          WHERE s.setrole IN (0, login.oid) AND setting LIKE 'search_path=%%'
+            AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+          ORDER BY s.setrole DESC, s.setdatabase DESC LIMIT 1),
+         (SELECT boot_val FROM pg_settings WHERE name = 'search_path')) AS path) AS decided,
+       unnest(string_to_array(path, ',')) WITH ORDINALITY AS listed(entry, place),
+       LATERAL (SELECT replace(btrim(btrim(entry), '"'), '""', '"') AS part) AS bare
+), reader AS (
+  SELECT DISTINCT ON (step.oid) named.oid AS "table", step.sessions
+  FROM step JOIN named ON named.nspname = step.schema
+  ORDER BY step.oid, step.place
+)
+SELECT named.oid::bigint, named.nspname::text, named.relname::text,
+       array_position(current_schemas(false), named.nspname) AS rank, named.partitioned,
+       has_schema_privilege(named.schema, 'USAGE')
+FROM named
+ORDER BY (SELECT COALESCE(sum(sessions), 0) FROM reader WHERE reader."table" = named.oid) DESC,
+         (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = named.oid) DESC,
+         rank NULLS LAST, 2
+LIMIT %(most)s
+"""
+
 # A domain's base type decides how the flag is read; the column's own type is what values are cast to.
 COLUMNS = """
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),
