@@ -32,7 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceproof
     together,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fenceresult import described
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import goes_beyond, trigger_names
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import trigger_names
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import ON_DEMAND, Fence, Found
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql.fencelook import ROW_TRIGGERS
@@ -257,11 +257,12 @@ class Raising:
                         f"The fence of {found.table} was raised by incident {fence.holder}, and holds for this one as "
                         "well: it is lowered when both have lowered it (or by force)."
                     )
-                more = goes_beyond(fence.scope, found.scope)
-                if more:
-                    place.warnings.append(
-                        f"The fence that was installed on {found.table} refuses more than was asked: {', '.join(more)}."
-                    )
+            if found.raised and found.refuses_more:
+                more = ", ".join(found.refuses_more)
+                place.warnings.append(
+                    f"The fence that was installed on {found.table} refuses more than was asked: {more}. bootstrap.yml "
+                    "installs what is asked."
+                )
 
     def _result(self, verdicts: dict[str, Verdict], drain: Drain, end: dict[str, Any] | None) -> dict[str, Any]:
         place = self._place

@@ -14,6 +14,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope
     Scope,
     covers,
     function_name,
+    goes_beyond,
     scope_from,
     trigger_names,
     trigger_types,
@@ -157,6 +158,12 @@ class Found:
     def raised(self) -> list[Fence]:
         """Its fences that refuse."""
         return [fence for fence in self.fences if fence.raised]
+
+    @property
+    def refuses_more(self) -> list[str]:
+        """What its fences refuse, or would if they were raised, beyond what is requested, in words."""
+        there = [fence for fence in self.fences if fence.triggers]
+        return list(dict.fromkeys(more for fence in there for more in goes_beyond(fence.scope, self.scope)))
 
     @property
     def exact(self) -> list[Fence]:

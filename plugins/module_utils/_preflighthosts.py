@@ -160,7 +160,7 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
     for host in [host for host in hosts if host.reached and is_primary(host)]:
         answer = host.of("fence")
         status = answer.get("status")
-        found += _fence_warnings(host, answer)
+        found += [*_fence_warnings(host, answer), *_wider(host, answer)]
         if status in _ARMED:
             continue
         if status is None:
@@ -176,6 +176,18 @@ def fence_items(hosts: Sequence[Seen]) -> list[Item]:
             what = f"The fence is not armed on {names or 'any table'} ({status}). {reason}".strip()
             found.append(Item("fence", host.name, False, True, what, why, todo))
     return found
+
+
+def _wider(host: Seen, answer: Answer) -> list[Item]:
+    """Return where the installed fence would refuse writes that the inventory lets pass."""
+    why = "A stop would refuse those writes as well, perhaps a customer's message."
+    todo = "Run bootstrap.yml as the tables' owner: it installs what is asked."
+    told = [
+        f"The installed fence of {one_line(row['table'])} refuses more than is asked: {', '.join(row['refuses_more'])}."
+        for row in answer.get("tables", [])
+        if row.get("refuses_more")
+    ]
+    return [Item("fence", host.name, False, True, one_line(text), why, todo) for text in told]
 
 
 def _fence_warnings(host: Seen, answer: Answer) -> list[Item]:

@@ -222,6 +222,10 @@ tables:
     reason:
       description: Why it is not as asked; null when it is.
       type: str
+    refuses_more:
+      description: What the installed fence refuses beyond what is asked, in words.
+      type: list
+      elements: str
     refused:
       description: Operations for which a canary, a statement that meets no row, was refused on every relation.
       type: list

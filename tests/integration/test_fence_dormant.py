@@ -121,6 +121,24 @@ def test_a_wider_fence_is_raised_and_said_to_be_wider(db: Database) -> None:
     done = narrow.ok("write_fence", incident_id="INC-1")
     assert done["status"] == "proven"
     assert any("INSERT" in warning and "public.Tickets" in warning for warning in done["warnings"])
+    assert "INSERT" in table(done, "Tickets")["refuses_more"]
+    assert table(done, "Tags")["refuses_more"] == []
+
+
+def test_an_inventory_that_was_relaxed_since_bootstrap_is_told_before_a_stop(db: Database) -> None:
+    strict = {"name": "Tickets", "operations": ["UPDATE"], "columns": ["kanbanLane"]}
+    relaxed = {**strict, "when_changed": True}
+    fence = board(db, tables=[strict])
+    fence.ok("write_fence", state="dormant")
+    now = fence.having(tables=[relaxed])
+    more = ["UPDATE that names a column and leaves it as it was"]
+    looked = now.ok("write_fence_info")
+    assert (looked["status"], table(looked, "Tickets")["refuses_more"]) == ("dormant", more)
+    now.ok("write_fence", state="dormant")
+    assert table(now.ok("write_fence_info"), "Tickets")["refuses_more"] == []
+    now.ok("write_fence", incident_id="INC-1")
+    saves = ['UPDATE "Tickets" SET "kanbanLane" = "kanbanLane" WHERE id = 1', MOVES[7]]
+    assert refused(db, saves) == saves[1:]
 
 
 def test_what_is_not_installed_is_made_where_the_role_may(db: Database) -> None:

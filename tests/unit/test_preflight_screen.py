@@ -163,6 +163,13 @@ def test_the_tables_that_the_fence_does_not_cover_are_named() -> None:
     assert judge({"db1": db(fence={"status": "not_fenced", "tables": tables})}, fence=False)["ready"] is True
 
 
+def test_an_installed_fence_that_refuses_more_than_is_asked_is_not_ready() -> None:
+    row = {"name": "Tickets", "table": "public.Tickets", "status": "dormant", "refuses_more": ["UPDATE of status"]}
+    result = judge({"db1": db(fence={"status": "dormant", "tables": [row]})})
+    assert result["ready"] is False
+    assert "The installed fence of public.Tickets refuses more than is asked: UPDATE of status." in text(result)
+
+
 def test_a_warning_of_the_fence_is_said_once_and_keeps_nothing_from_being_ready() -> None:
     fence = {"status": "dormant", "tables": [], "warnings": ["Triggers run first.", "Through a pooler."]}
     server = {**check("server", severity="should"), "what": "Through a pooler. And more."}

@@ -36,8 +36,8 @@ BEGIN
     MESSAGE = 'kanban is write-protected: incident ' || incident
               || ' (' || TG_OP || ' of "' || TG_TABLE_NAME || '" refused)',
     DETAIL = 'The fence of chatia.kanban_rollback stands since ' || %3$L || ', raised by ' || %4$L || '.',
-    HINT = 'Do not retry: nothing was written, and nothing will be until the fence is lowered '
-           '(reenable.yml of this incident, or the module write_fence with state absent).';
+    HINT = 'Do not retry: nothing is written until the fence is lowered '
+           '(release.yml of this incident, or the module write_fence with state absent).';
 END
 """
 
