@@ -79,6 +79,7 @@ class Switch:
         self._switched = 0
         self._switched_ago: float | None = None
         self._counted = True
+        self._held: set[str] = set()
         self._default = Outcome()
         self._same_name: dict[str, dict[str, Any]] = {}
         self._by_default = 0
@@ -91,7 +92,7 @@ class Switch:
             beside = partial(self._beside, self._place, self.incident) if self._beside else None
             outcome = self._switch(self._deadline, latch, beside)
             self._tell(outcome)
-            self._counted = outcome.counted
+            self._counted, self._held = outcome.counted, set(outcome.blocked)
             if outcome.counted:
                 self._read_default()
                 self._after_the_kill(outcome.kept)
@@ -259,6 +260,7 @@ class Switch:
                 self._place.warnings.append(f"The latch is not up: {self._latch.reason}")
 
     def _sweep(self, latch_wait: float) -> int:
+        """Switch again; return how many had been switched before. Who was held is switched late, and not again."""
         latch = partial(self._raise_latch, latch_wait) if latch_wait and not self._latch.raised else None
         outcome = self._switch(Deadline(SWEEP_SECONDS), latch)
         switched = outcome.switched + self._default.switched
@@ -271,7 +273,8 @@ class Switch:
         self.result["enabled_after"] = outcome.after.on
         self.result["without_row"], self._by_default = outcome.after.without_row, outcome.after.by_default
         self._tell_blocked(outcome)
-        return switched
+        released, self._held = self._held - set(outcome.blocked), set(outcome.blocked)
+        return max(0, switched - len(released))
 
     def _close(self) -> None:
         """Write the event and read what else the reader wants to know; nothing here can undo what was done."""

@@ -242,6 +242,8 @@ def _headline(
             counted = (
                 f"{counted[:-1]}; whoever has no row of their own may still have it, for the default of all is on."
             )
+        not_counted = sorted(standing.uncounted) if total else []
+        counted += f" Not counted: {', '.join(not_counted)}." if not_counted else ""
         return f"{start}: {answered}{counted if total else 'No tenant could be counted.'}"
     start = "RESTORED IN PART" if word == "degraded" else "NOT RESTORED"
     return f"{start}: {answered}{standing.changed:,} tenants were put back by this run."

@@ -483,7 +483,9 @@ sweep:
       description: Whether all of them have ended.
       type: bool
     switched_again:
-      description: How many tenants they had switched on again, which were switched off again.
+      description:
+        - How many tenants they had switched on again, which were switched off again. A tenant whose row was locked
+          until then is not among them.
       type: int
     waiting_for:
       description: Up to 20 transactions that are still open.

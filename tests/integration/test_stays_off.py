@@ -34,6 +34,21 @@ def app(db: Database) -> str:
     return db.role("app", "SELECT, INSERT, UPDATE ON companies")
 
 
+def test_whoever_was_held_at_the_kill_is_not_said_to_be_written_back(db: Database) -> None:
+    modules = population(db)
+    with (
+        db.transaction("SELECT FROM companies WHERE id = 3 FOR UPDATE") as holder,
+        modules.start("feature_flag", incident_id="INC-1", deadline=3, settle=20) as running,
+    ):
+        wait_for(lambda: on(db) == [3], "the kill of all others")
+        # Until the kill has given it up, and waits for what was open.
+        wait_for(lambda: running.seconds > 6 or not running.runs, "the sweep", 20)
+        holder.rollback()
+        done = running.result()
+    assert (done["sweep"]["settled"], done["sweep"]["switched_again"]) == (True, 0)
+    assert (done["enabled_after"], done["changed_count"], on(db)) == (0, 50, [])
+
+
 @pytest.mark.parametrize("kind", ["jsonb", "json", "text"])
 def test_settle_sweeps_a_stale_write(db: Database, kind: str) -> None:
     modules = population(db, kind=kind)

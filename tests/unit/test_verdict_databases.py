@@ -43,6 +43,7 @@ def test_a_replica_that_became_the_primary_counts_by_its_later_answer() -> None:
     result = judge({"db1": UNREACHABLE, "db2": replica(on=300)}, {"db2": swept(changed=300)})
     assert (result["verdict"], result["failed"]) == ("degraded", True)
     assert "0 of 1,000 tenants that could be counted" in result["headline"]
+    assert result["headline"].endswith("Not counted: db1.")
 
 
 def test_two_hosts_that_lead_to_one_database_count_it_once() -> None:
