@@ -67,7 +67,9 @@ def test_everything_is_there_and_nothing_is_changed(db: Database, directory: Pat
         assert (missing(result), result["ready"], result["changed"]) == ({}, True, False)
     assert state() == before
     assert sorted(map(str, directory.rglob("*"))) == files
-    names = "server flag ledger kill blockers terminate latch forecast settings break_glass dump_tables snapshot"
+    names = (
+        "server flag ledger same_name kill blockers terminate latch forecast settings break_glass dump_tables snapshot"
+    )
     last = "dump_schema tools disk backup orm_saves fence_triggers installed latch_shut search_path"
     assert list(checks(result)) == [*names.split(), *last.split()]
     assert result["backup"]["dump"]["incident_id"] == "INC-0"
