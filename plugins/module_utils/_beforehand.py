@@ -14,7 +14,13 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper import Keeper, take_over
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgernames import kept_since
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import Place, Request, count, global_default
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
+    Place,
+    Request,
+    count,
+    global_default,
+    rows_of,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import READ_SECONDS
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import (
     Left,
@@ -145,8 +151,14 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
     with place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
         now = count(cursor, place)
         names = place.rows.named(cursor, place.scope, enabled, SHOWN)
-        default = global_default(cursor, place.target)
+        for other in () if place.named else place.others:
+            names += rows_of(other.target).named(cursor, other.scope, enabled, SHOWN)
+        default = global_default(cursor, *place.meant)
     joined = _foreseen(place, request)
+    if len(place.meant) > 1:
+        each = ", ".join(str(target.table) for target in place.meant)
+        place.warnings.append(f"Each of {each} would be switched, and the stop in part until one is named.")
+    place.warnings += [f"This would NOT be switched off: {refused.what}" for _table, refused in place.refused]
     # Whoever follows the default goes with it, unless only some are meant. A missing default is not made.
     by_default = now.by_default if place.tenants is None else 0
     to_change = now.total - now.on - now.unreadable if enabled else now.on - by_default
@@ -166,7 +178,7 @@ def plan(place: Place, request: Request) -> dict[str, Any]:
             "before": {"tenants_on": now.on},
             "after": {
                 "tenants_on": now.on + to_change if enabled else left,
-                "tenants_changed": names
+                "tenants_changed": names[:SHOWN]
                 + ([f"and {to_change - SHOWN:,} more"] if to_change > SHOWN else [])
                 + (["the default of all"] if with_default else []),
             },

@@ -95,10 +95,42 @@ def _ask(session: Session, seconds: float, system: str) -> tuple[Any, ...]:
         return cursor.row(IDENTITY.format(system=system), {})
 
 
-def namesakes(cursor: Cursor, name: str, columns: Sequence[str]) -> list[tuple[Table, bool]]:
-    """Return the tables of a name that have these columns, the likeliest first, with whether their schema is usable."""
-    values = {"name": name, "columns": [column.lower() for column in columns], "most": MOST_NAMESAKES}
-    return [(Table(*row), usable) for *row, usable in cursor.rows(queries.NAMESAKES, values)]
+@dataclass(frozen=True)
+class Namesakes:
+    """Tables of one name, the likeliest first, each with whether its schema may be used; ``total``: how many exist."""
+
+    tables: list[tuple[Table, bool]]
+    total: int
+
+
+def namesakes(
+    cursor: Cursor,
+    wanted: str,
+    columns: Sequence[str],
+    named: Table | None = None,
+    near: Any = (),
+    most: int = MOST_NAMESAKES,
+) -> Namesakes:
+    """Return the tables that a name without a schema may mean: those that have these columns.
+
+    :param named: the one that the search path finds. It is among them, if it has the columns, however many there are.
+    :param near: without one, the tables in question, as ``schema.table``.
+    :param most: how many are returned at most.
+    """
+    if named:
+        names = {named.name} if named.name == wanted else {named.name, wanted}
+    else:
+        names = {wanted, wanted.lower(), *(place.partition(".")[2] for place in near)}
+    if named and not cursor.row(queries.SEVERAL, {"names": sorted(names)})[0]:
+        return Namesakes([(named, True)], 1)
+    values = {
+        "names": sorted(names),
+        "columns": [column.lower() for column in columns],
+        "named": named.oid if named else None,
+        "most": most,
+    }
+    rows = cursor.rows(queries.NAMESAKES, values)
+    return Namesakes([(Table(*row), usable) for *row, usable, _total in rows], rows[0][-1] if rows else 0)
 
 
 def find_table(cursor: Cursor, wanted: str) -> tuple[Table, list[Column]]:

@@ -35,6 +35,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     READ_SECONDS,
     Cursor,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import priors_of
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sweep import settle
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switch import Switcher, switch_each
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, blocked_rows, joined
@@ -60,6 +61,11 @@ class _OfTable:
     default: Outcome = field(default_factory=Outcome)
     switcher: Switcher = field(init=False)
 
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What came of the tenants' own rows, and of the default of all."""
+        return [self.switcher.outcome, self.default]
+
 
 class Switch:
     """One switch of one flag in one database, step by step; ``result`` grows with each step."""
@@ -79,7 +85,9 @@ class Switch:
         self._switched = 0
         self._switched_ago: float | None = None
         self._counted = True
-        self._held: set[str] = set()
+        # By table: who could not be had, and whether it is the default of all.
+        self._held: dict[str, list[set[str]]] = {}
+        self._late = 0
         self._default = Outcome()
         self._same_name: dict[str, dict[str, Any]] = {}
         self._by_default = 0
@@ -92,7 +100,7 @@ class Switch:
             beside = partial(self._beside, self._place, self.incident) if self._beside else None
             outcome = self._switch(self._deadline, latch, beside)
             self._tell(outcome)
-            self._counted, self._held = outcome.counted, set(outcome.blocked)
+            self._counted = outcome.counted
             if outcome.counted:
                 self._read_default()
                 self._after_the_kill(outcome.kept)
@@ -127,7 +135,7 @@ class Switch:
             meanwhile=meanwhile,
         )
         others = self._place.others
-        # Of several tables the latch guards only the likeliest, once all are off.
+        # Where several are meant no latch is raised: it would guard one of them.
         tables = [self._of_table(patience, deadline, Other(main, self._place.tenants), None if others else latch)]
         tables += [self._of_table(patience, deadline, other) for other in others]
         try:
@@ -139,6 +147,8 @@ class Switch:
             self._default = joined([table.default for table in tables])
             outcome = joined([table.switcher.outcome for table in tables])
             self._switched += outcome.switched + self._default.switched
+            self._held = {table.name: [set(one.blocked) for one in table.outcomes] for table in tables}
+            self._late = sum(len(one.late) for table in tables for one in table.outcomes)
             self._tell_tables(tables)
         return outcome
 
@@ -147,11 +157,14 @@ class Switch:
     ) -> _OfTable:
         target = meant.target
         found = _OfTable(str(target.table), keeper_for(self._place, self._request, target, self._joined))
+        own, of_default = self._held.get(found.name, [set(), set()])
         default = None
         if target.key and self._request.global_default:
             of_all = as_global_default(target)
             found.default_keeper = keeper_for(self._place, self._request, of_all, self._joined)
-            default = Switcher(patience, rows_of(of_all), found.default_keeper, deadline, enabled=self._enabled)
+            default = Switcher(
+                patience, rows_of(of_all), found.default_keeper, deadline, enabled=self._enabled, awaited=of_default
+            )
             found.default = default.outcome
         found.switcher = Switcher(
             patience,
@@ -163,6 +176,7 @@ class Switch:
             enabled=self._enabled,
             latch=latch,
             default=default,
+            awaited=own,
         )
         return found
 
@@ -181,7 +195,7 @@ class Switch:
                 of_table.update(changed_count=before + outcome.switched + table.default.switched)
                 of_table.update(total=outcome.after.total, enabled_after=outcome.after.on, counted=outcome.counted)
         if len(tables) > 1 or self._place.refused:
-            out_of_reach = [{"table": None, "what": one.what, "todo": one.todo} for one in self._place.refused]
+            out_of_reach = [{"table": None, "what": why.what, "todo": why.todo} for _table, why in self._place.refused]
             self.result["same_name"] = [*self._same_name.values(), *out_of_reach]
 
     def _tell_priors(self, told: dict[str, Any], name: str, keeper: Keeper, outcome: Outcome) -> None:
@@ -193,7 +207,7 @@ class Switch:
         self.result["global_default"] = None
         if self._place.target.key:
             with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-                self.result["global_default"] = global_default(cursor, self._place.target)
+                self.result["global_default"] = global_default(cursor, *self._place.meant)
 
     def _tell(self, outcome: Outcome) -> None:
         switched = outcome.switched + self._default.switched
@@ -232,7 +246,9 @@ class Switch:
     def _raise_latch(self, wait: float) -> None:
         """Raise the latch unless others keep it from the table for ``wait`` seconds, so that who is off stays off."""
         try:
-            if self._joined:
+            if self._place.others:
+                self._latch = Latch(False, "it would guard one of several tables of this name, and none is named yet")
+            elif self._joined:
                 self._latch = raise_latch(self._place.session(), self._place.target, self.incident, wait)
             else:
                 self._latch = standing_latch(self._place.session(), self._place.target)
@@ -269,12 +285,11 @@ class Switch:
         if not outcome.counted:
             # Nobody knows how many are on: what was counted before stands, and is not the last word.
             self._tell_table_blocked(outcome)
-            return switched
+            return switched - self._late
         self.result["enabled_after"] = outcome.after.on
         self.result["without_row"], self._by_default = outcome.after.without_row, outcome.after.by_default
         self._tell_blocked(outcome)
-        released, self._held = self._held - set(outcome.blocked), set(outcome.blocked)
-        return max(0, switched - len(released))
+        return switched - self._late
 
     def _close(self) -> None:
         """Write the event and read what else the reader wants to know; nothing here can undo what was done."""
@@ -305,10 +320,10 @@ class Switch:
         data.update(self.result["position"], flag=self._place.target.identity)
         data["operator"] = self._request.who.operator
         data["reason"] = self._request.who.reason
-        priors = self.result.get("priors", {})
-        if priors.get("kept_in") in ("file", "result"):
-            # An undo that does not find them has to say where they are.
-            data["priors"] = {"kept_in": priors["kept_in"], "path": priors["path"]}
+        for priors in priors_of(self.result):
+            if priors.get("kept_in") in ("file", "result"):
+                # An undo that does not find them has to say where they are.
+                data.setdefault("priors", {"kept_in": priors["kept_in"], "path": priors["path"]})
         phase, event = "re-enable" if self._enabled else "contain", self._request.state
         if self._request.withdrawn:
             # Not a kill: a run that waits for somebody else's kill must not mistake a stage's own end for it.

@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Iterator, Sequence
 
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import namesakes
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import Namesakes, namesakes
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors import BadInput, KanbanError
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencescope import Asked, Scope, merged
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._fencestate import (
     Fence,
@@ -26,6 +26,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names impo
     resolve_table,
 )
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._privileges import refuse_unreachable
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import catalog
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fence as bodies
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import fencelook as queries
@@ -51,7 +52,7 @@ class View:
     fences: list[Fence]
     helpers: dict[str, Helper]
     found: list[Found] = field(default_factory=list)
-    unresolved: list[tuple[Asked, BadInput]] = field(default_factory=list)
+    unresolved: list[tuple[Asked, KanbanError]] = field(default_factory=list)
 
     def may_run(self, block: str, fence: Fence) -> bool:
         """Tell whether this role may run a block on a fence, as its owner or because an owner granted it."""
@@ -145,16 +146,44 @@ def _meant(cursor: Cursor, view: View, asked: Sequence[Asked]) -> Iterator[tuple
     """Yield each table that is meant. A name without a schema means every table of that name with those columns."""
     tables = _tables(cursor, view.fences)
     for entry in asked:
+        named, others = None, Namesakes([], 0)
         try:
             named = resolve_table(entry.name, tables)
         except BadInput as error:
-            view.unresolved.append((entry, error))
-            continue
-        yield entry, named
-        if entry.name.lower() == named.name.lower() and sum(table.name == named.name for table in tables) > 1:
-            for table, usable in namesakes(cursor, named.name, entry.scope.columns):
-                if usable and table.oid != named.oid:
-                    yield replace(entry, name=str(table)), table
+            if error.code == "ambiguous_table":
+                others = namesakes(cursor, entry.name, entry.scope.columns, near=error.details["near"])
+            if others.total < 2:
+                view.unresolved.append((entry, error))
+                continue
+        if named:
+            yield entry, named
+            if entry.name.lower() == named.name.lower():
+                others = namesakes(cursor, entry.name, entry.scope.columns, named)
+        for table, usable in others.tables:
+            of_table = replace(entry, name=str(table))
+            if not usable:
+                view.unresolved.append((of_table, _not_usable(cursor, table)))
+            elif named is None or table.oid != named.oid:
+                yield of_table, table
+        if others.total > len(others.tables):
+            view.unresolved.append((entry, _too_many(entry, others)))
+
+
+def _not_usable(cursor: Cursor, table: Table) -> KanbanError:
+    try:
+        refuse_unreachable(cursor, str(table), "If the application uses it, writes to it are not refused.")
+    except KanbanError as error:
+        return error
+    return BadInput("missing_table", f"{table} is gone.", "", "")
+
+
+def _too_many(entry: Asked, others: Namesakes) -> BadInput:
+    return BadInput(
+        "ambiguous_table",
+        f"{others.total - len(others.tables)} further tables are named {entry.name}.",
+        "No more than this are fenced at once.",
+        "Name the table that is meant with its schema (kanban_tables).",
+    )
 
 
 def _complete(cursor: Cursor, view: View) -> None:

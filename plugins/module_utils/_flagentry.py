@@ -106,7 +106,7 @@ def read_flag(login: Login, request: Request, names: int, share: float | None = 
                 "without_row": now.without_row,
                 "flag_values": place.rows.values(cursor, place.scope),
                 "tenants_on": place.rows.named(cursor, place.scope, False, names) if names else [],
-                "global_default": global_default(cursor, place.target),
+                "global_default": global_default(cursor, *place.meant),
             }
             if not place.server.in_recovery:
                 result["position"] = position_of(cursor)

@@ -15,6 +15,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
     with_page,
     without_page,
 )
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import priors_of
 
 # What Ansible says about itself: the Python it has found, and its own directory, made at its first login as a user.
 _ANSIBLES_OWN = ("discovered Python interpreter", "remote_tmp")
@@ -232,7 +233,7 @@ def blocked_line(row: Answer) -> str:
 
 
 def _priors(answers: Sequence[Answer]) -> list[Answer]:
-    return [answer.get(name) or {} for answer in answers for name in ("priors", "priors_of_default")]
+    return [priors for answer in answers for priors in priors_of(answer)]
 
 
 def unsaved_lines(host: Host) -> list[str]:

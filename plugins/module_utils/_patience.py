@@ -76,7 +76,7 @@ class Patience:
 
     def asking(self, ask: Callable[[Cursor], Any], again: bool = True) -> Any:
         """Read, retrying until the deadline if the connection breaks or, with ``again``, the table is locked."""
-        watch = False
+        watch = not again
         while True:
             try:
                 return self.transact(ask, watch=watch, reading=True)

@@ -16,6 +16,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._errors imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagsql import Statements, Target
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._flagvalues import Flag
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerstate import LedgerState
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience import open_session
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import (
     APPLICATION,
@@ -24,7 +25,12 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres i
     Login,
     Session,
 )
-from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope, ServerRows
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import (
+    Count,
+    Scope,
+    ServerRows,
+    together,
+)
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as flag_queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._target import (
     Targets,
@@ -69,13 +75,18 @@ class Other:
     target: Target
     tenants: list[str] | None
 
+    @property
+    def scope(self) -> Scope:
+        """The tenants meant."""
+        return Scope() if self.tenants is None else Scope.tenants(self.tenants)
+
 
 @dataclass
 class Place:
     """A flag found in a database, and which of the tenants asked for exist there.
 
-    ``others``: further tables of the flag's name, where it does not say which one is meant; ``refused``: the errors of
-    those that this role cannot switch.
+    ``others``: further tables of the flag's name, where it does not say which one is meant (it is not ``named``), and
+    for an undo; ``refused``: those that this role cannot switch, each with its error.
     """
 
     login: Login
@@ -87,8 +98,14 @@ class Place:
     deadline: Deadline
     warnings: list[str] = field(default_factory=list)
     others: list[Other] = field(default_factory=list)
-    refused: list[KanbanError] = field(default_factory=list)
+    refused: list[tuple[Table | None, KanbanError]] = field(default_factory=list)
+    named: bool = True
     _session: Session | None = None
+
+    @property
+    def meant(self) -> list[Target]:
+        """Every place that the flag's name may mean, the likeliest first."""
+        return [self.target, *([] if self.named else [other.target for other in self.others])]
 
     @property
     def rows(self) -> ServerRows | DocumentRows:
@@ -109,6 +126,10 @@ class Place:
         if self._session is None or not self._session.is_open:
             self._session = self.connect()
         return self._session
+
+    def keep(self, session: Session) -> None:
+        """Go on with a session that is open."""
+        self._session = session
 
     def close(self) -> None:
         """Close the session of this module run."""
@@ -159,28 +180,36 @@ def look(login: Login, request: Request, connected: Callable[[], None] = lambda:
             f"{len(guessed)} of the tenants asked for have no row ({', '.join(sorted(guessed)[:5])}) and are on by the "
             "default of all. No table of tenants (tenants_table) says whether they exist. Each gets a row that is off."
         )
-    return Place(login, server, target, state, tenants, unknown, deadline, warnings, others, refused, _session=session)
+    place = Place(login, server, target, state, tenants, unknown, deadline, warnings, others, refused, found.named)
+    place.keep(session)
+    return place
 
 
-def _others(cursor: Cursor, found: Targets, request: Request) -> tuple[list[Other], list[KanbanError]]:
-    """Return the further tables that a stop and its undo act on, and the errors of those that cannot be; raises."""
-    if request.state == "enabled" and (found.others or found.refused):
+def _others(
+    cursor: Cursor, found: Targets, request: Request
+) -> tuple[list[Other], list[tuple[Table | None, KanbanError]]]:
+    """Return the further tables that are acted on, and those that cannot be, with the reason; raises BadInput."""
+    if not found.named and (request.state in ("enabled", "paused") or request.share is not None):
         names = [str(target.table) for target in (found.main, *found.others)]
         raise BadInput(
             "ambiguous_table",
             f"Table {request.flag.table!r} does not say which one is meant: there are {', '.join(names)}.",
-            "Nobody was switched on.",
+            "Nobody was switched.",
             "Name it with its schema (kanban_tables, or the option table).",
             near=names,
         )
     others, refused = [], list(found.refused)
-    for target in found.others if request.state in ("disabled", "restored") else ():
+    for target in found.others:
         try:
             named = request.tenants
-            known = None if named is None else sorted(known_tenants(cursor, target, named).values())
+            with cursor.savepoint():
+                known = None if named is None else sorted(known_tenants(cursor, target, named).values())
             others.append(Other(target, known))
-        except BadInput as error:
-            refused.append(error)  # Its tenants' ids are of another type.
+        except KanbanError as error:
+            # Its tenants' ids are of another type, or somebody holds the table.
+            if cursor.is_lost:
+                raise
+            refused.append((target.table, error))
     return others, refused
 
 
@@ -210,16 +239,23 @@ def _ledger_state(cursor: Cursor, needed: bool) -> LedgerState:
 
 
 def count(cursor: Cursor, place: Place) -> Count:
-    """Count the tenants meant, and those that are on."""
-    return place.rows.count(cursor, place.scope)
+    """Count the tenants meant, and those that are on, in every table that the flag's name may mean."""
+    others = [] if place.named else place.others
+    return together(
+        [place.rows.count(cursor, place.scope), *(rows_of(one.target).count(cursor, one.scope) for one in others)]
+    )
 
 
-def global_default(cursor: Cursor, target: Target) -> str | None:
-    """Return ``on``, ``off`` or ``absent`` for the row without tenant of a key/value store, None for other stores."""
-    if target.key is None:
-        return None
-    found = rows_of(as_global_default(target)).count(cursor, Scope())
-    return "absent" if not found.total else "on" if found.on else "off"
+def global_default(cursor: Cursor, *targets: Target) -> str | None:
+    """Return ``on``, ``off`` or ``absent`` for the row without tenant of a key/value store, None for other stores.
+
+    Of several tables of the flag's name, one that is on counts.
+    """
+    found = set()
+    for target in (as_global_default(target) for target in targets if target.key):
+        there = rows_of(target).count(cursor, Scope())
+        found.add("absent" if not there.total else "on" if there.on else "off")
+    return next((state for state in ("on", "off", "absent") if state in found), None)
 
 
 def shown(result: dict[str, Any], name: str, names: Sequence[Any]) -> None:

@@ -165,8 +165,8 @@ class Look:
         with self.session.transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             for name, columns in asked.items():
                 found = namesakes(cursor, name, columns)
-                if len(found) > 1:
-                    several[name] = [str(table) for table, _usable in found]
+                if found.total > 1:
+                    several[name] = [str(table) for table, _usable in found.tables]
         self.checks.append(checks.same_name_check(several, flag.table))
 
     def _ledger(self) -> bool:

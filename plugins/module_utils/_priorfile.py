@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._filelock import taken
@@ -257,3 +257,9 @@ def in_force(places: Sequence[Path], cluster: str, flag: str) -> list[Left]:
         if changes and changes[-1].action == "disabled":
             found.append(Left(incident, path, at))
     return found
+
+
+def priors_of(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return where a switch kept prior values: of the flag's table, of its default of all, and of further tables."""
+    told = [result, *result.get("same_name", [])]
+    return [one[name] for one in told for name in ("priors", "priors_of_default") if one.get(name)]

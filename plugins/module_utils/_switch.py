@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Collection, Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._bounds import Deadline
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import pages_of
@@ -32,6 +32,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._patience i
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._postgres import Cursor
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._priorfile import Change
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._serverrows import Count, Scope
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import flag as queries
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sqlstate import is_of_one_row
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._switchoutcome import Outcome, Rows
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._watch import Blocker
@@ -43,6 +44,7 @@ TENANTS_PER_BATCH = 5000
 SEVERAL_PER_BATCH = 1000
 WAITED_FOR = 1000  # Tenants of one round of waiting.
 IN_LINE = 20  # How many of these are waited for in line before all are looked at again.
+IN_LINE_OF_SEVERAL = 2  # The same where further tables wait for their turn.
 
 
 class Switcher:
@@ -60,12 +62,14 @@ class Switcher:
         enabled: bool = False,
         latch: Callable[[], None] | None = None,
         default: Switcher | None = None,
+        awaited: Collection[str] = (),
     ) -> None:
         """``latch`` is called once nobody is on whom it could turn off without a prior value; it must not raise.
 
         :param table: what is read page by page; None for the rows without a tenant, which are few.
         :param tenants: those that are meant; None means every one.
         :param default: switches the default of all tenants, with the same patience and deadline.
+        :param awaited: whom an earlier switch could not have; the outcome's ``late`` has those that this one had.
         """
         self._patience = patience
         self._rows = rows
@@ -77,9 +81,14 @@ class Switcher:
         self._enabled = enabled
         self._latch = latch
         self._default = default
+        self._awaited = frozenset(awaited)
         self._asks_again = True
         self._late = False
         self._several: set[str] = set()
+        self._begun = False
+        self._pages: int | None = None
+        self._next_page, self._step = 0, PAGES_AT_FIRST
+        self.error: ServerError | None = None
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -99,27 +108,46 @@ class Switcher:
         return self.outcome
 
     def begin(self) -> None:
-        """Switch what is free."""
+        """Switch what is free; goes on where it was left."""
         if self._default:
             self._default.begin()
-        self._take_several()
-        self._first_pass()
+        if self._next_page == 0:
+            self._take_several()
+        self._begun = self._first_pass()
 
     def take_turn(self, step: Callable[[], Any]) -> bool:
-        """Take a step that waits for a held table once only; return whether anybody may be left to switch."""
-        self._asks_again = False
+        """Take a step that waits for a held table once only; return whether anybody may be left to switch.
+
+        ``error`` is why the server would not go on with this table, which ends its turns and no other's.
+        """
+        if self.error:
+            return False
+        self._ask_once()
         try:
             left = bool(step())
         except Timeout:
             left = True
             self.outcome.counted, self.outcome.kept = False, False
             self.outcome.table_blockers = self._patience.table_blockers
+        except LostConnection:
+            raise
+        except ServerError as error:
+            left, self.error = False, error
+            self.outcome.counted, self.outcome.kept = False, False
         finally:
             self.outcome.terminated, self.outcome.reconnects = self._patience.terminated, self._patience.reconnects
         return left
 
+    def _ask_once(self) -> None:
+        self._asks_again = False
+        if self._default:
+            self._default._ask_once()
+
     def is_left(self) -> bool:
         """Wait a turn for what is held; return whether any is left to be waited for."""
+        if not self._begun:
+            # Until then nobody knows whose several rows want a prior value each.
+            self.begin()
         left = self._default is not None and self._default.is_left()
         if not self._deadline.over and self._is_wanted():
             self._wait_for()
@@ -177,31 +205,39 @@ class Switcher:
     def _left_over(self, count: Count) -> int:
         return count.total - count.on - count.unreadable if self._enabled else count.on
 
-    def _first_pass(self) -> None:
+    def _first_pass(self) -> bool:
+        """Switch what is free; return False if a held table has ended this turn, and there is more to go through."""
         table, tenants = self._table, self._tenants
         if table is None:
             self._batch(self._whole)
-            return
+            return True
         if tenants is not None:
             for start in range(0, len(tenants), TENANTS_PER_BATCH):
                 scope = Scope.tenants(tenants[start : start + TENANTS_PER_BATCH]).without(self._several)
                 while self._batch(scope) is None and not self._deadline.over:
-                    pass  # _batch has waited its turn.
-            return
+                    # _batch has waited its turn.
+                    if not self._asks_again:
+                        return False
+            return True
         # Stop at the initial size: beyond it are our own new row versions. Rows that others add there meanwhile are
         # found by the count.
-        pages = self._ask(lambda cursor: pages_of(cursor, table))
-        first, step = 0, PAGES_AT_FIRST
-        while first < pages and not self._deadline.over:
-            took = self._batch(Scope.pages(first, min(first + step, pages)).without(self._several))
+        if self._pages is None:
+            self._pages = self._ask(lambda cursor: pages_of(cursor, table))
+        while self._next_page < self._pages and not self._deadline.over:
+            last = min(self._next_page + self._step, self._pages)
+            took = self._batch(Scope.pages(self._next_page, last).without(self._several))
             if took is None:
-                step = max(PAGES_AT_LEAST, step // 4)
+                self._step = max(PAGES_AT_LEAST, self._step // 4)
+                if not self._asks_again:
+                    return False
                 continue
-            first += step
+            self._next_page = last
             if took < BATCH_SECONDS[0]:
-                step *= 2
+                self._step *= 2
             elif took > BATCH_SECONDS[1]:
-                step = max(PAGES_AT_LEAST, step // 2)
+                self._step = max(PAGES_AT_LEAST, self._step // 2)
+        self._next_page, self._pages = 0, None
+        return True
 
     def _batch(self, scope: Scope) -> float | None:
         """Switch what is free in a scope; return the seconds it took, None when it gave up and may be tried again."""
@@ -234,7 +270,7 @@ class Switcher:
             if not waits:
                 return
             if len(tenants) == 1:
-                self.outcome.blocked[tenants[0]] = self._patience.seen
+                self._is_blocked(tenants[0], self._patience.seen)
         except ServerError as error:
             if not is_of_one_row(error):
                 raise
@@ -262,16 +298,21 @@ class Switcher:
         if single and self._batch(Scope.tenants(single)) is None:
             return False
         held = self._held()
-        turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, min(IN_LINE, len(held))))))
-        for tenant in held[:IN_LINE]:
+        most = IN_LINE if self._asks_again else IN_LINE_OF_SEVERAL
+        turn = self._deadline.slice(min(TURN_SECONDS, self._deadline.left / (2 * max(1, min(most, len(held))))))
+        for tenant in held[:most]:
             if self._deadline.over:
                 return False
             blockers = self._wait_in_line(Scope.tenants([tenant]), turn, tenant in self._several)
             if blockers is None:
                 self.outcome.blocked.pop(tenant, None)
             else:
-                self.outcome.blocked[tenant] = blockers
-        return len(held) <= IN_LINE and not set(held) & set(self.outcome.blocked) and not self.outcome.refused
+                self._is_blocked(tenant, blockers)
+        return len(held) <= most and not set(held) & set(self.outcome.blocked) and not self.outcome.refused
+
+    def _is_blocked(self, tenant: str, blockers: list[Blocker]) -> None:
+        """Note who blocks a tenant. A short turn near the deadline may see nobody, and takes no name away."""
+        self.outcome.blocked[tenant] = blockers or self.outcome.blocked.get(tenant, [])
 
     def _take_several(self) -> None:
         """Switch tenants with several rows, and leave them out from then on: one prior per row would not do."""
@@ -354,10 +395,14 @@ class Switcher:
     ) -> bool:
         """Switch and keep the priors in one transaction; return False if the connection broke and was made again."""
 
+        late: set[str] = set()
+
         def work(cursor: Cursor) -> int:
             number, change = switch(cursor)
             if change:
                 self._keeper.keep(cursor, change)
+                if self._awaited:
+                    late.update(cursor.row(queries.LIST, {"tenants": change.tenants})[0])
             return number
 
         try:
@@ -365,13 +410,15 @@ class Switcher:
         except LostConnection:
             self._patience.reconnect()
             return False
+        self.outcome.late |= late & self._awaited
         return True
 
 
 def switch_each(switchers: Sequence[Switcher], deadline: Deadline) -> None:
     """Switch several tables of the flag's name: each has its pass before a row is waited for, and a turn in each round.
 
-    A table that is held keeps no other one waiting.
+    A table that is held, or that the server will not have written, keeps no other one waiting; the first such error is
+    raised at the end.
     """
     for switcher in switchers:
         switcher.take_turn(switcher.begin)
@@ -382,3 +429,6 @@ def switch_each(switchers: Sequence[Switcher], deadline: Deadline) -> None:
     for switcher in switchers:
         if switcher.outcome.counted:
             switcher.take_turn(switcher.name_left)
+    for switcher in switchers:
+        if switcher.error:
+            raise switcher.error

@@ -42,7 +42,8 @@ class Outcome:
 
     ``blocked`` maps a tenant that could not be switched to who holds it, ``refused`` to why the server would not write
     it; ``counted`` is False if the table was held, so that nobody knows how many are on. ``kept``: nobody was on at
-    the last count whose prior value is not kept, but for those that the server refuses.
+    the last count whose prior value is not kept, but for those that the server refuses. ``late``: tenants that were
+    switched, and that an earlier switch had to leave.
     """
 
     switched: int = 0
@@ -54,6 +55,7 @@ class Outcome:
     reconnects: int = 0
     counted: bool = True
     kept: bool = False
+    late: set[str] = field(default_factory=set)
 
 
 def joined(outcomes: Sequence[Outcome]) -> Outcome:

@@ -118,10 +118,9 @@ def _of_same_name(place: Place, result: Mapping[str, Any]) -> KanbanError | None
 
 
 def _line_for(place: Place) -> str:
-    return (
-        f"Name the one that the application uses, for instance kanban_tables: {{companies: {place.target.table}}}, and "
-        "run the same command again."
-    )
+    table = place.target.table
+    key = f"kanban_tables: {{companies: {table}}}" if table.name == "Companies" else f"kanban_flag: {{table: {table}}}"
+    return f"Name the one that the application uses, for instance {key}, and run the same command again."
 
 
 def _of_unknown(place: Place) -> KanbanError | None:

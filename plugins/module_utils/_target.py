@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Sequence
 
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._catalog import (
+    MOST_NAMESAKES,
+    Namesakes,
     columns_of,
     find_table,
     is_unique_on,
@@ -34,16 +36,30 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._sql import
 
 _NOT_SWITCHED = "It cannot read or switch the flag. Nothing was changed."
 DOCUMENTS = ("json", "jsonb", "text", "varchar", "bpchar", "citext")
+_MOST_PUT_BACK = 100  # Which of them an incident switched off, its prior values say.
 DATA_EXCEPTION = "22"  # The class of SQLSTATEs for values that do not fit.
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Every place that a flag's name may mean: the likeliest, the others, and the errors of those out of reach."""
+    """Every place that a flag's name may mean: the likeliest, the others, and those out of reach, with the reason.
+
+    ``named``: whether the name says which one is meant, so that the others are only there to be put back.
+    """
 
     main: Target
     others: list[Target] = field(default_factory=list)
-    refused: list[KanbanError] = field(default_factory=list)
+    refused: list[tuple[Table | None, KanbanError]] = field(default_factory=list)
+    named: bool = True
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """Tables that a name may mean, each with whether its schema may be used; ``total``: how many there are."""
+
+    tables: list[tuple[Table, bool]]
+    total: int
+    named: bool
 
 
 def find_target(cursor: Cursor, flag: Flag, writing: bool = False) -> Target:
@@ -59,12 +75,13 @@ def find_targets(cursor: Cursor, flag: Flag, writing: bool = False, every: bool 
 
     :param every: include tables of that name in other schemas even if the name says which one is meant.
     """
-    tables = _tables_meant(cursor, flag, every)
-    if len(tables) == 1:
-        return Targets(_target_in(cursor, flag, tables[0][0], writing))
+    meant = _tables_meant(cursor, flag, every)
     found: list[Target] = []
-    refused: list[KanbanError] = []
-    for table, usable in tables:
+    refused: list[tuple[Table | None, KanbanError]] = []
+    for table, usable in meant.tables:
+        if len(meant.tables) == 1 or (meant.named and not found):
+            found.append(_target_in(cursor, flag, table, writing))
+            continue
         try:
             if not usable:
                 refuse_unreachable(cursor, str(table), _NOT_SWITCHED)
@@ -73,28 +90,46 @@ def find_targets(cursor: Cursor, flag: Flag, writing: bool = False, every: bool 
         except KanbanError as error:
             if cursor.is_lost:
                 raise
-            refused.append(error)
+            refused.append((table, error))
     if not found:
-        raise refused[0]
-    return Targets(found[0], found[1:], refused)
+        raise refused[0][1]
+    if meant.total > len(meant.tables):
+        refused.append((None, _too_many(flag, meant)))
+    return Targets(found[0], found[1:], refused, meant.named)
 
 
-def _tables_meant(cursor: Cursor, flag: Flag, every: bool) -> list[tuple[Table, bool]]:
-    """Return the tables that the flag's name may mean, with whether their schema is usable, the likeliest first."""
+def _tables_meant(cursor: Cursor, flag: Flag, every: bool) -> _Meant:
+    """Return the tables that the flag's name may mean, the likeliest first; one that it names comes before all."""
     columns = [name for name in (flag.column, flag.tenant_column, flag.key_column) if name]
+    most = _MOST_PUT_BACK if every else MOST_NAMESAKES
     try:
         named, _columns = find_table(cursor, flag.table)
     except BadInput as error:
         if error.code == "missing_table":
             refuse_unreachable(cursor, flag.table, _NOT_SWITCHED)
-        found = namesakes(cursor, flag.table, columns) if error.code == "ambiguous_table" else []
-        if len(found) < 2:
+        if error.code != "ambiguous_table":
             raise
-        return found
+        found = namesakes(cursor, flag.table, columns, near=error.details["near"], most=most)
+        if found.total < 2:
+            raise
+        return _Meant(found.tables, found.total, named=False)
     if flag.table.lower() == named.name.lower():
-        return namesakes(cursor, named.name, columns) or [(named, True)]
-    others = namesakes(cursor, named.name, columns) if every else []
-    return [(named, True), *((table, usable) for table, usable in others if table.oid != named.oid)]
+        found = namesakes(cursor, flag.table, columns, named, most=most)
+        if found.total > 1:
+            return _Meant(found.tables, found.total, named=False)
+        return _Meant(found.tables or [(named, True)], 1, named=True)
+    found = namesakes(cursor, named.name, columns, named, most=most) if every else Namesakes([], 0)
+    others = [(table, usable) for table, usable in found.tables if table.oid != named.oid]
+    return _Meant([(named, True), *others], max(1, found.total), named=True)
+
+
+def _too_many(flag: Flag, meant: _Meant) -> KanbanError:
+    return KanbanError(
+        "same_name",
+        f"{meant.total - len(meant.tables)} further tables are named {flag.table}.",
+        "No more than this are switched at once.",
+        "",
+    )
 
 
 def _target_in(cursor: Cursor, flag: Flag, table: Table, writing: bool) -> Target:

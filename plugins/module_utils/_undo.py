@@ -17,6 +17,7 @@ from ansible_collections.chatia.kanban_rollback.plugins.module_utils._keeper imp
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._latch import latch_holder, lower_latches
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgerclosing import switched_off
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._ledgernames import kept_since
+from ansible_collections.chatia.kanban_rollback.plugins.module_utils._names import Table
 from ansible_collections.chatia.kanban_rollback.plugins.module_utils._place import (
     Place,
     Request,
@@ -45,10 +46,10 @@ NUMBERS = ("int2", "int4", "int8", "numeric")
 
 
 class Restore:
-    """One undo of one flag in one database."""
+    """One undo of one flag in one table; ``place`` is where."""
 
     def __init__(self, place: Place, request: Request) -> None:
-        self._place = place
+        self.place = place
         self._request = request
         self._deadline = Deadline(request.deadline)
         self.result: dict[str, Any] = {}
@@ -59,8 +60,9 @@ class Restore:
         self._in_ledger = False
         # By each name of the incident: since when a file of it is about this incident. A run without a ledger knew one.
         self._names = {self.incident: 0.0}
-        if place.ledger_state.reason:
-            place.warnings.append(f"{place.ledger_state.why_none}; only what files on this host kept is put back.")
+        without = f"{place.ledger_state.why_none}; only what files on this host kept is put back."
+        if place.ledger_state.reason and without not in place.warnings:
+            place.warnings.append(without)
         if place.ledger_state.usable:
             with place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
                 found = ledger.find_incident(cursor, request.who.incident_id)
@@ -71,22 +73,22 @@ class Restore:
 
     def narrow_to_stage(self) -> dict[str, int]:
         """Restrict the undo to the tenants of the requested stage; return its figures. Raises BadInput."""
-        target, request = self._place.target, self._request
+        target, request = self.place.target, self._request
         sources = self._sources(target)
         if not sources:
             raise self._unknown_incident()
-        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+        with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
             had_it = {tenant for source, _file in sources for tenant in source.had_it(cursor)}
         numbers = target.tenant.kind in NUMBERS
         stage = stage_of(had_it, request.share or WHOLE, request.share_above, request.share_first, numbers)
-        self._place.tenants = stage.tenants
+        self.place.tenants = stage.tenants
         return stage.as_result()
 
     def plan(self) -> dict[str, Any]:
         """Return what the undo would do; changes nothing."""
         total = 0
-        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            now = count(cursor, self._place)
+        with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            now = count(cursor, self.place)
             for target in self._targets():
                 for source, _file in self._sources(target):
                     total += sum(len(batch) for batch in source.batches(cursor, self._asked(target)))
@@ -103,15 +105,15 @@ class Restore:
 
     def run(self) -> KanbanError | None:
         """Put back, count, lower the latch if nothing is left to keep off; return the error to end with, if any."""
-        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            before = count(cursor, self._place)
+        with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            before = count(cursor, self.place)
         self._refuse_other_latch()
         undone, targets = Undone(), self._targets()
         for target in targets:
             self._take_over_file(target)
         # Before priors are read: what is switched off from now on is somebody else's stop.
         if self._in_ledger:
-            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
                 self.result["switched_off"] = switched_off(cursor, self.incident)
                 kept = read_kept(cursor, self.incident, self.result["switched_off"])
             if kept and not any(self._files(target) for target in targets):
@@ -133,12 +135,12 @@ class Restore:
         blocked: list[dict[str, Any]] = [{"tenant": tenant, "pid": None, "refused": why} for tenant, why in refused]
         shown(self.result, "blocked", blocked + [{"tenant": tenant, "pid": None} for tenant in held])
         try:
-            with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-                after = count(cursor, self._place)
-                if self._whole and self._place.target.key:
-                    everybody = self._place.rows.count(cursor, Scope())
+            with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+                after = count(cursor, self.place)
+                if self._whole and self.place.target.key:
+                    everybody = self.place.rows.count(cursor, Scope())
                     self.result["without_row"] = everybody.without_row
-                    self.result["global_default"] = global_default(cursor, self._place.target)
+                    self.result["global_default"] = global_default(cursor, self.place.target)
         except ServerError as error:
             return self._stopped or error
         self.result.update(total=after.total, enabled_before=before.on, enabled_after=after.on)
@@ -147,10 +149,10 @@ class Restore:
 
     def _refuse_other_latch(self) -> None:
         """Refuse if the latch of another incident would turn every row back; raises BadInput or ServerError."""
-        if not self._place.ledger_state.usable:
+        if not self.place.ledger_state.usable:
             return
-        with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
-            holder, may_pass, owner, grant = latch_holder(cursor, self._place.target)
+        with self.place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+            holder, may_pass, owner, grant = latch_holder(cursor, self.place.target)
         if holder and not may_pass and grant:
             raise ServerError(
                 "missing_privilege",
@@ -174,7 +176,7 @@ class Restore:
             )
 
     def _targets(self) -> list[Target]:
-        main = self._place.target
+        main = self.place.target
         # The default of all tenants goes with the last stage, because tenants without a row of their own follow it.
         return [main, as_global_default(main)] if main.key and self._whole else [main]
 
@@ -183,10 +185,10 @@ class Restore:
         return self._request.tenants is None and self._request.share in (None, WHOLE)
 
     def _asked(self, target: Target) -> list[str] | None:
-        return None if target.global_default else self._place.tenants
+        return None if target.global_default else self.place.tenants
 
     def _file_of(self, target: Target, incident_id: str | None = None) -> PriorFile:
-        name = file_name(incident_id or self._request.who.incident_id, self._place.server.cluster, target.identity)
+        name = file_name(incident_id or self._request.who.incident_id, self.place.server.cluster, target.identity)
         return PriorFile(name, directories(self._request.state_dir))
 
     def _files(self, target: Target) -> list[PriorFile]:
@@ -199,9 +201,20 @@ class Restore:
 
     @property
     def has_priors(self) -> bool:
-        """Whether anything of this flag was switched off by the incident."""
-        with self._place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
-            return any(next(iter(source.had_it(cursor)), None) for source, _file in self._sources(self._place.target))
+        """Whether the incident switched off anything in this table."""
+        with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            sources = [source for target in self._targets() for source, _file in self._sources(target)]
+            return any(True for source in sources for _tenant in source.had_it(cursor))
+
+    def leaves_off(self, table: Table) -> bool:
+        """Tell whether the ledger has prior values of another table that are yet to be put back."""
+        if not self._in_ledger:
+            return False
+        with self.place.session().transaction(READ_SECONDS, mode="READ ONLY") as cursor:
+            kept = read_kept(cursor, self.incident, 0)
+            flags = [flag for flag in kept.flags if flag.startswith(f"{table}.")] if kept else []
+            sources = [PriorSource.ledger(self.incident, flag) for flag in flags]
+            return any(batch for source in sources for batch in source.batches(cursor, None))
 
     def _sources(self, target: Target) -> list[tuple[PriorSource, PriorFile]]:
         """Return where priors are read from; what spends them is written to the same place."""
@@ -212,12 +225,12 @@ class Restore:
 
     def _take_over_file(self, target: Target) -> None:
         """Move what a file kept into the ledger, once there is one, so that there is one place to ask."""
-        if not self._place.ledger_state.usable:
+        if not self.place.ledger_state.usable:
             return
         for path in [file.path for file in self._files(target) if file.path]:
             try:
                 with in_hand(path):
-                    with self._place.session().transaction(READ_SECONDS) as cursor:
+                    with self.place.session().transaction(READ_SECONDS) as cursor:
                         if not self._in_ledger:
                             self.incident = ledger.join_incident(cursor, self._request.who, adopt=False).incident_id
                         take_over(cursor, path, self.incident, self._request.who.run_id, target.identity)
@@ -225,7 +238,7 @@ class Restore:
                     retire(path)
             except (ServerError, OSError) as error:
                 why = error.what if isinstance(error, ServerError) else error
-                self._place.warnings.append(f"{path} stays a source of priors, the ledger did not take it over: {why}")
+                self.place.warnings.append(f"{path} stays a source of priors, the ledger did not take it over: {why}")
 
     def _put_back(self, target: Target, undone: Undone) -> None:
         sources = self._sources(target)
@@ -236,7 +249,7 @@ class Restore:
             keeper = Keeper(self.incident, self._request.who.run_id, target.identity, file, in_ledger)
             try:
                 put_back(
-                    self._place.connect,
+                    self.place.connect,
                     rows_of(target),
                     source,
                     keeper,
@@ -246,12 +259,12 @@ class Restore:
                     undone,
                 )
             finally:
-                self._place.warnings += keeper.warnings
+                self.place.warnings += keeper.warnings
 
     def _unknown_incident(self) -> BadInput:
         known: list[str] = []
-        if self._place.ledger_state.usable:
-            with self._place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
+        if self.place.ledger_state.usable:
+            with self.place.session().transaction(ledger.LEDGER_SECONDS, mode="READ ONLY") as cursor:
                 known = [row["incident_id"] for row in ledger.list_incidents(cursor, limit=10)]
         return BadInput(
             "unknown_incident",
@@ -259,7 +272,7 @@ class Restore:
             "Without its prior values nobody can tell who had the flag. Nothing was changed.",
             f"The newest incidents here are {known}."
             if known
-            else f"{self._place.ledger_state.why_none}, and no file of prior values that this user can read.",
+            else f"{self.place.ledger_state.why_none}, and no file of prior values that this user can read.",
             known_incidents=known,
         )
 
@@ -268,7 +281,7 @@ class Restore:
         whole = self._request.tenants is None and self._request.share is None and not left
         try:
             if whole and self._in_ledger:
-                self.result["latch_left"] = lower_latches(self._place.session(), self._place.target)
+                self.result["latch_left"] = lower_latches(self.place.session(), self.place.target)
         except ServerError as error:
             self._unlowered = KanbanError(
                 error.code,
@@ -278,17 +291,17 @@ class Restore:
             )
         try:
             if self._in_ledger and (undone.restored or undone.already):
-                with self._place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
+                with self.place.session().transaction(ledger.LEDGER_SECONDS) as cursor:
                     names = ("changed_count", "already_count", "changed_since_count", "missing_count", "enabled_after")
                     data = {name: self.result[name] for name in names}
-                    data.update(flag=self._place.target.identity, operator=self._request.who.operator)
+                    data.update(flag=self.place.target.identity, operator=self._request.who.operator)
                     if self._request.share is not None:
                         data.update(share=self._request.share, share_above=self._request.share_above)
                     ledger.add_event(
                         cursor, self.incident, self._request.who.run_id, "re-enable", "feature_flag", "restored", data
                     )
         except ServerError as error:
-            self._place.warnings.append(f"After the undo its event could not be written: {error.what}")
+            self.place.warnings.append(f"After the undo its event could not be written: {error.what}")
 
     def incident_result(self) -> dict[str, Any]:
         """Return the module's ``incident`` result."""

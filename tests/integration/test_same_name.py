@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.fences import board, refused, table
+from tests.integration.fences import TABLES, board, refused, table
 from tests.integration.module import failed
 from tests.integration.place import Database
 from tests.integration.preflights import checks
@@ -213,3 +213,116 @@ def test_preflight_asks_for_the_schema(db: Database, name: str) -> None:
 def test_nobody_is_switched_on_in_a_table_that_nothing_names(db: Database) -> None:
     two_tables(db)
     failed(db.modules(**FLAG).run("feature_flag", state="enabled", tenants=["1"]), "ambiguous_table")
+
+
+def test_a_partition_or_a_copy_that_inherits_hides_no_table_that_is_named(db: Database) -> None:
+    """A child of a table of another name is a table of its own; one below a namesake is switched with it."""
+    two_tables(db)
+    db.rows('CREATE TABLE app."Base" (id int, settings jsonb)')
+    db.rows(f'ALTER TABLE {APP} INHERIT app."Base"')
+    stopped = failed(db.modules(**FLAG).run("feature_flag"), "same_name")
+    assert (on(db), len(stopped["same_name"])) == ({APP: 0, OLD: 0}, 2)
+    db.modules(**FLAG).ok("feature_flag", state="restored")
+    db.rows(f'ALTER TABLE {APP} NO INHERIT app."Base"')
+    db.rows(f"ALTER TABLE {APP} INHERIT {OLD}")
+    done = db.modules(**FLAG).ok("feature_flag")
+    # Tenants 1 to 3 have a row in each of the two.
+    assert (on(db)[OLD], done["table"], done["changed_count"]) == (0, "public.Companies", 30)
+
+
+def test_more_tables_than_are_switched_are_not_contained(db: Database) -> None:
+    two_tables(db)
+    for number in range(8):
+        db.rows(f"CREATE SCHEMA s{number}")
+        db.rows(f'CREATE TABLE s{number}."Companies" (LIKE {OLD} INCLUDING ALL)')
+        db.rows(f"CREATE TABLE s{number}.k (id int)")
+        db.rows(f'ALTER TABLE s{number}.k ADD FOREIGN KEY (id) REFERENCES s{number}."Companies"')
+    stopped = failed(db.modules(**FLAG).run("feature_flag"), "same_name")
+    # The one that the search path finds is never left out.
+    assert (on(db)[OLD], len(stopped["same_name"])) == (0, 10)
+    assert "NOT switched off: 1 further tables are named Companies" in stopped["msg"]
+
+
+def test_an_undo_that_may_not_write_the_named_table_says_so(db: Database) -> None:
+    two_tables(db)
+    failed(db.modules(**FLAG).run("feature_flag"), "same_name")
+    role = db.role(
+        "reader",
+        "USAGE ON SCHEMA app",
+        f"SELECT ON {APP}",
+        f"SELECT, UPDATE ON {OLD}",
+        "USAGE ON SCHEMA kanban_rollback",
+        "SELECT, INSERT ON ALL TABLES IN SCHEMA kanban_rollback",
+        "USAGE ON ALL SEQUENCES IN SCHEMA kanban_rollback",
+    )
+    named = db.modules(role, **{**FLAG, "table": "app.Companies"}).run("feature_flag", state="restored")
+    assert "app.Companies" in failed(named, "missing_privilege")["msg"]
+    assert on(db) == {APP: 0, OLD: 0}
+    # By its name alone the old copy is put back, and the other is not forgotten.
+    both = failed(db.modules(role, **FLAG).run("feature_flag", state="restored"), "missing_privilege")
+    assert "app.Companies was switched off by this incident and is not put back" in both["msg"]
+    assert on(db) == {APP: 0, OLD: 3}
+
+
+def test_an_undo_does_not_depend_on_who_is_logged_in(db: Database) -> None:
+    """The table that the incident switched is put back, though another one is likelier by then."""
+    two_tables(db)
+    db.modules(**{**FLAG, "table": OLD.replace('"', "")}).ok("feature_flag")
+    with db.as_role(login_of_the_application(db)):
+        back = db.modules(**FLAG).ok("feature_flag", state="restored")
+    assert (back["changed_count"], back["table"], on(db)) == (3, "public.Companies", ROWS)
+
+
+def test_rows_of_one_tenant_keep_a_prior_each_though_the_table_was_held_at_first(db: Database) -> None:
+    two_tables(db)
+    db.rows(f'ALTER TABLE {APP} DROP CONSTRAINT "Companies_pkey"')
+    db.rows(f"""INSERT INTO {APP} SELECT 1, '{{"kanbanV2Enabled": "sim"}}'""")
+    before = contents(db)
+    with db.transaction(f"LOCK TABLE {APP}") as holder, db.modules(**FLAG).start("feature_flag", deadline=10) as run:
+        time.sleep(1.5)
+        holder.commit()
+        failed(run.result(), "same_name")
+    db.modules(**FLAG).ok("feature_flag", state="restored")
+    assert contents(db) == before
+
+
+@pytest.mark.parametrize("mode", ["SHARE", "ACCESS EXCLUSIVE"])
+def test_who_holds_a_table_is_named_and_keeps_no_other_waiting(db: Database, mode: str) -> None:
+    two_tables(db)
+    with (
+        db.transaction(f"LOCK TABLE {APP} IN {mode} MODE", application_name="holder"),
+        db.modules(**FLAG).start("feature_flag", deadline=5) as running,
+    ):
+        until = time.monotonic() + 3
+        while db.value(f"SELECT count(*) FROM {OLD} WHERE settings ->> 'kanbanV2Enabled' = 'true'"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        stopped = running.result()
+    assert stopped["failed"]
+    assert on(db) == {APP: 30, OLD: 0}
+    assert {row.get("application_name") for row in stopped["blocked"]} == {"holder"}
+
+
+def test_a_pause_or_a_stage_wants_one_table_named(db: Database) -> None:
+    two_tables(db)
+    flag = db.modules(**FLAG)
+    failed(flag.run("feature_flag", state="paused"), "ambiguous_table")
+    failed(flag.run("feature_flag"), "same_name")
+    failed(flag.run("feature_flag", state="restored", share=10), "ambiguous_table")
+    assert on(db) == {APP: 0, OLD: 0}
+
+
+def test_what_is_on_is_counted_in_each(db: Database) -> None:
+    two_tables(db)
+    options = {key: value for key, value in FLAG.items() if key != "incident_id"}
+    assert db.modules(**options).ok("feature_flag_info")["enabled"] == 33
+    plan = db.modules(**FLAG).ok("feature_flag", check=True)
+    assert (plan["changed_count"], plan["enabled_after"]) == (33, 0)
+    assert any("in part until one is named" in warning for warning in plan["warnings"])
+
+
+def test_a_table_that_cannot_be_fenced_is_named(db: Database) -> None:
+    board(db, "CREATE SCHEMA app", 'CREATE TABLE app."Tags" (id int, name text)')
+    role = db.role("plain", "SELECT, TRIGGER ON ALL TABLES IN SCHEMA public", "CREATE ON SCHEMA public")
+    done = db.modules(role, tables=TABLES).run("write_fence", incident_id="INC-1")
+    assert "app.Tags is in a schema that this role may not use" in str(done)

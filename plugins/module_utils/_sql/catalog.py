@@ -20,23 +20,44 @@ ORDER BY 4 NULLS LAST, 2, 3
 LIMIT 20000
 """
 
-# Tables of one name in any schema that have all of some columns, the likeliest first: the one that most sessions of
-# other logins find by their role's search path, then the one that most foreign keys point at. A table in a schema that
-# this role may not use is among them. Counters of use are no sign: a crash or a failover sets them to 0.
+# Whether there are more tables of these names than one, the system's own aside.
+SEVERAL = """
+SELECT count(*) > 1
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = ANY(%(names)s) AND c.relkind IN ('r', 'p')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'kanban_rollback') AND n.nspname NOT LIKE 'pg\\_%%'
+"""
+
+# Tables of some names in any schema that have all of some columns, the likeliest first: the one that most sessions of
+# other logins find by their role's search path, then the one that most foreign keys point at. A table in a schema
+# that this role may not use is among them; what is below another of them is not, unless it is the named one. Counters
+# of use are no sign: a crash or a failover sets them to 0.
 NAMESAKES = """
-WITH named AS (
+WITH RECURSIVE candidate AS (
   SELECT c.oid, n.oid AS schema, n.nspname, c.relname, c.relkind = 'p' OR c.relhassubclass AS partitioned
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p')
+  WHERE c.relname = ANY(%(names)s) AND c.relkind IN ('r', 'p')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'kanban_rollback') AND n.nspname NOT LIKE 'pg\\_%%'
-    AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
     AND %(columns)s::text[] <@ ARRAY(SELECT lower(attname) FROM pg_attribute
                                      WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+), above AS (
+  SELECT candidate.oid, i.inhparent FROM candidate JOIN pg_inherits AS i ON i.inhrelid = candidate.oid
+  UNION
+  SELECT above.oid, i.inhparent FROM above JOIN pg_inherits AS i ON i.inhrelid = above.inhparent
+), named AS (
+  SELECT * FROM candidate
+  WHERE oid = %(named)s
+    OR NOT EXISTS (SELECT FROM above JOIN candidate AS parent ON parent.oid = inhparent WHERE above.oid = candidate.oid)
 ), login AS (
   SELECT r.oid, r.rolname, count(*) AS sessions
   FROM pg_stat_activity AS a JOIN pg_roles AS r ON r.oid = a.usesysid
-  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND r.rolname <> current_user
+  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+    AND r.rolname <> current_user
   GROUP BY 1, 2
+), server AS (
+  -- What postgresql.conf says shows only where nothing was set for this session's own login.
+  SELECT CASE WHEN source IN ('default', 'configuration file') THEN setting ELSE boot_val END AS path
+  FROM pg_settings WHERE name = 'search_path'
 ), step AS (
   SELECT login.oid, login.sessions, place,
          CASE WHEN part = '$user' THEN login.rolname ELSE part END AS schema
@@ -46,22 +67,28 @@ WITH named AS (
           WHERE s.setrole IN (0, login.oid) AND setting LIKE 'search_path=%%'
             AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
           ORDER BY s.setrole DESC, s.setdatabase DESC LIMIT 1),
-         (SELECT boot_val FROM pg_settings WHERE name = 'search_path')) AS path) AS decided,
+         (SELECT path FROM server)) AS path) AS decided,
        unnest(string_to_array(path, ',')) WITH ORDINALITY AS listed(entry, place),
        LATERAL (SELECT replace(btrim(btrim(entry), '"'), '""', '"') AS part) AS bare
 ), reader AS (
   SELECT DISTINCT ON (step.oid) named.oid AS "table", step.sessions
   FROM step JOIN named ON named.nspname = step.schema
   ORDER BY step.oid, step.place
+), referenced AS (
+  SELECT confrelid AS "table", count(*) AS keys FROM pg_constraint WHERE contype = 'f' GROUP BY 1
+), ranked AS (
+  SELECT named.*, array_position(current_schemas(false), named.nspname) AS rank, count(*) OVER () AS total,
+         row_number() OVER (
+           ORDER BY (SELECT COALESCE(sum(sessions), 0) FROM reader WHERE reader."table" = named.oid) DESC,
+                    COALESCE(referenced.keys, 0) DESC,
+                    array_position(current_schemas(false), named.nspname) NULLS LAST, named.nspname, named.relname
+         ) AS place
+  FROM named LEFT JOIN referenced ON referenced."table" = named.oid
 )
-SELECT named.oid::bigint, named.nspname::text, named.relname::text,
-       array_position(current_schemas(false), named.nspname) AS rank, named.partitioned,
-       has_schema_privilege(named.schema, 'USAGE')
-FROM named
-ORDER BY (SELECT COALESCE(sum(sessions), 0) FROM reader WHERE reader."table" = named.oid) DESC,
-         (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = named.oid) DESC,
-         rank NULLS LAST, 2
-LIMIT %(most)s
+SELECT oid::bigint, nspname::text, relname::text, rank, partitioned, has_schema_privilege(schema, 'USAGE'), total
+FROM ranked
+WHERE place <= %(most)s OR oid = %(named)s
+ORDER BY place
 """
 
 # A domain's base type decides how the flag is read; the column's own type is what values are cast to.

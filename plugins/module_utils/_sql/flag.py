@@ -247,3 +247,6 @@ SELECT (SELECT array_agg(tenant) FROM gone),
         WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE {rows} AND {tenant} = w.tenant::{tenant_type})),
        (SELECT array_agg(DISTINCT tenant) FROM locked WHERE NOT ours)
 """
+
+# A list in the text form of an array, as the ledger takes it.
+LIST = "SELECT %(tenants)s::text[]"
