@@ -226,14 +226,6 @@ def test_a_flag_that_is_not_there(db: Database, code: str, words: list[str], opt
     refused(db, modules, code, *words, **options)
 
 
-def test_a_table_that_two_spellings_could_mean(db: Database) -> None:
-    modules = population(db)
-    for name in ("Tenants", "TENANTS"):
-        db.rows(f'CREATE TABLE "{name}" (id integer, settings jsonb)')
-    result = refused(db, modules, "ambiguous_table", "public.Tenants", "public.TENANTS", table="tenants")
-    assert result["near"] == ["public.TENANTS", "public.Tenants"]
-
-
 def test_a_quoted_table_typed_without_its_capitals(db: Database) -> None:
     modules = population(db)
     db.rows('CREATE TABLE "Tenants" (id integer, settings jsonb)')

@@ -93,6 +93,20 @@ def test_a_name_with_its_schema_is_one_table(db: Database) -> None:
     assert (on(db), "same_name" in done) == ({APP: 0, OLD: 3}, False)
 
 
+def test_a_name_that_two_spellings_could_mean_is_both_of_them(db: Database) -> None:
+    for name in ("Tenants", "TENANTS"):
+        db.rows(f'CREATE TABLE "{name}" (id int PRIMARY KEY, settings jsonb)')
+        db.rows(f"""INSERT INTO "{name}" VALUES (1, '{{"kanbanV2Enabled": true}}')""")
+    before = [db.snapshot(name).texts for name in ('"Tenants"', '"TENANTS"')]
+    typed = db.modules(**{**FLAG, "table": "tenants"})
+    asked = failed(typed.run("feature_flag", state="enabled"), "ambiguous_table")
+    assert (asked["near"], asked["changed"]) == (["public.TENANTS", "public.Tenants"], False)
+    stopped = failed(typed.run("feature_flag"), "same_name")
+    assert by_table(stopped) == [("public.TENANTS", 1, 1), ("public.Tenants", 1, 1)]
+    typed.ok("feature_flag", state="restored")
+    assert [db.snapshot(name).texts for name in ('"Tenants"', '"TENANTS"')] == before
+
+
 def test_foreign_keys_decide_where_no_login_does(db: Database) -> None:
     two_tables(db)
     db.rows(f"CREATE TABLE app.children (company int REFERENCES {APP})")
