@@ -53,6 +53,7 @@ def read_incidents(
             "incidents": [],
             "more_incidents": False,
             "open": [],
+            "left_off": [],
             "prior_files": files,
             "lease": None,
             "known_as": None,
@@ -101,6 +102,8 @@ def _read(cursor: Any, incident_id: str | None, events: int, most: int) -> tuple
         "kills": ledger.count_kills(cursor),
     }
     closing.add_switched_off(cursor, result["open"])
+    if not result["open"] and not incident_id:
+        result["left_off"] = closing.left_off(cursor, result["incidents"])
     if canonical:
         chain = ledger.read_events(cursor, canonical, events)
         result["events"] = [_shown(event) for event, _hash in chain]

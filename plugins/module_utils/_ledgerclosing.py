@@ -41,6 +41,15 @@ def add_switched_off(cursor: Cursor, incidents: Sequence[dict[str, Any]]) -> Non
         row["switched_off"] = found.get(row["incident_id"])
 
 
+def left_off(cursor: Cursor, incidents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return which of these incidents were closed with tenants off, each with how many.
+
+    :param incidents: rows as ``list_incidents`` returns them.
+    """
+    found = cursor.rows(queries.LEFT_OFF, {"incidents": [row["incident_id"] for row in incidents if row["closed_at"]]})
+    return [{"incident_id": name, "tenants": number} for name, number in found]
+
+
 def _switched_off(cursor: Cursor, incident_ids: Sequence[str]) -> dict[str, int]:
     found = cursor.rows(queries.SWITCHED_OFF, {"incidents": list(incident_ids)})
     return {**dict.fromkeys(incident_ids, 0), **{name: int(number) for name, number in found}}

@@ -116,6 +116,20 @@ open:
           never goes down. For O(chatia.kanban_rollback.incident#module:switched_off). Null if this role may not read
           what was changed.
       type: int
+left_off:
+  description:
+    - Which of O(incidents) were closed with tenants switched off, newest first. Read only where no incident is open and
+      O(incident_id) is not given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    incident_id:
+      description: The id.
+      type: str
+    tenants:
+      description: How many it switched off that nobody put back.
+      type: int
 known_as:
   description: The id under which the ledger has O(incident_id); null if it has none.
   returned: success

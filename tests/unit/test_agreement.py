@@ -29,7 +29,7 @@ def ledger(*incidents: tuple[str, ...]) -> dict[str, Any]:
     ],
 )
 def test_the_one_incident_that_all_ledgers_mean_is_taken(answers: list[dict[str, Any]], incident: str) -> None:
-    assert incident_to_undo(answers) == {"agreed": True, "incident_id": incident, "why": ""}
+    assert incident_to_undo(answers) == {"agreed": True, "incident_id": incident, "why": "", "nothing": False}
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,19 @@ def test_where_none_is_open_nothing_is_undone(answers: list[dict[str, Any]]) -> 
     found = incident_to_undo(answers)
     assert found["agreed"] is False
     assert "No incident is open" in found["why"]
+    assert found["nothing"] is (answers == [ledger(), ledger()])
+
+
+def test_an_incident_that_was_closed_with_tenants_off_is_named() -> None:
+    left = {**ledger(), "left_off": [{"incident_id": "INC-7", "tenants": 1200}]}
+    found = incident_to_undo([ledger(), left])
+    assert "INC-7 was closed with 1,200 tenants off." in found["why"]
+    assert found["nothing"] is False
 
 
 def test_the_incident_that_a_person_named_is_taken_as_it_is() -> None:
     found = incident_to_undo([ledger(("INC-1",), ("INC-2",))], "INC-9")
-    assert found == {"agreed": True, "incident_id": "INC-9", "why": ""}
+    assert found == {"agreed": True, "incident_id": "INC-9", "why": "", "nothing": False}
 
 
 @pytest.mark.parametrize(

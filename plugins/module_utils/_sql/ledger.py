@@ -215,6 +215,18 @@ SELECT incident_id, sum(cardinality(tenants))
 FROM kanban_rollback.flag_changes WHERE incident_id = ANY(%(incidents)s) AND action = 'disabled'
 GROUP BY incident_id
 """
+# Tenants that a closed incident switched off and nobody put back, newest incident first.
+LEFT_OFF = """
+SELECT incident_id, count(*)
+FROM (
+  SELECT c.incident_id
+  FROM kanban_rollback.flag_changes AS c, unnest(c.tenants) AS u(tenant)
+  WHERE c.incident_id = ANY(%(incidents)s)
+  GROUP BY c.incident_id, c.flag, u.tenant
+  HAVING max(c.seq) FILTER (WHERE c.action = 'disabled') > COALESCE(max(c.seq) FILTER (WHERE c.action = 'restored'), 0)
+) AS off
+GROUP BY incident_id ORDER BY array_position(%(incidents)s, incident_id)
+"""
 # As a relation for _sql/flag.PRIORS. An undo spends what the incident did under this flag.
 CHANGES = """(
   SELECT seq, action, written, full_depth, tenants, priors, depths, marks
