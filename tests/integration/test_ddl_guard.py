@@ -72,3 +72,25 @@ def test_preflight_names_what_would_and_the_lines_against_it(db: Database) -> No
     assert seen(owner) == (False, "must", "As a superuser: ALTER EVENT TRIGGER no_ddl ENABLE;")
     db.rows(disable)
     assert seen(owner) == ()
+
+
+def test_preflight_knows_what_a_fence_without_an_installation_does(db: Database) -> None:
+    """It makes and drops triggers. One that is installed is raised by replacing its function, whatever they forbid."""
+    fence, modules = board(db, *SETTINGS), db.modules(**FLAG)
+    db.rows(GUARD[0])
+    for name, event, tag in (("made", "ddl_command_end", "CREATE TRIGGER"), ("dropped", "sql_drop", "DROP TRIGGER")):
+        db.rows(f"CREATE EVENT TRIGGER {name} ON {event} WHEN TAG IN ('{tag}') EXECUTE FUNCTION no_ddl()")
+        db.rows(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS")
+    found = checks(modules.ok("preflight_info"))["ddl_guard"]
+    assert (found["ok"], found["todo"]) == (
+        False,
+        "As a superuser: ALTER EVENT TRIGGER dropped ENABLE; ALTER EVENT TRIGGER made ENABLE;",
+    )
+    for name in ("made", "dropped"):
+        db.rows(f"ALTER EVENT TRIGGER {name} DISABLE")
+    fence.ok("write_fence", state="dormant")
+    for name in ("made", "dropped"):
+        db.rows(f"ALTER EVENT TRIGGER {name} ENABLE ALWAYS")
+    assert "ddl_guard" not in checks(modules.ok("preflight_info"))
+    fence.ok("write_fence", state="present", incident_id="INC-1")
+    fence.ok("write_fence", state="absent", incident_id="INC-1")

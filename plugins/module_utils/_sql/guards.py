@@ -25,13 +25,22 @@ AS_BEFORE = """
 PASS_HERE = f"DO LANGUAGE plpgsql $pass$BEGIN{AS_REPLICA}END$pass$"
 
 # Event triggers that fire on this DDL, whether each also fires in the role of a replica, and the lines that would keep
-# it to the ordinary role, and disable it.
+# it to the ordinary role, and disable it. What is installed is raised by replacing a function; without it, a stop makes
+# and drops all that a fence is.
 EVENT_TRIGGERS = """
 SELECT e.evtname::text, e.evtenabled <> 'O', format('ALTER EVENT TRIGGER %%I ENABLE;', e.evtname),
        format('ALTER EVENT TRIGGER %%I DISABLE;', e.evtname)
 FROM pg_catalog.pg_event_trigger AS e
-WHERE e.evtenabled <> 'D' AND e.evtevent IN ('ddl_command_start', 'ddl_command_end')
-  AND (e.evttags IS NULL OR e.evttags && ARRAY['CREATE FUNCTION', 'COMMENT'])
+CROSS JOIN (SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p
+                           JOIN pg_catalog.pg_namespace AS n
+                             ON n.oid = p.pronamespace AND n.nspname = 'kanban_rollback'
+                           WHERE p.proname = 'fence_raise') AS installed) AS fence
+WHERE e.evtenabled <> 'D'
+  AND (e.evtevent IN ('ddl_command_start', 'ddl_command_end') OR e.evtevent = 'sql_drop' AND NOT fence.installed)
+  AND (e.evttags IS NULL OR e.evttags && ARRAY['CREATE FUNCTION', 'COMMENT']
+       OR NOT fence.installed
+          AND e.evttags && ARRAY['CREATE SCHEMA', 'CREATE TRIGGER', 'ALTER TABLE', 'GRANT', 'REVOKE',
+                                 'DROP TRIGGER', 'DROP FUNCTION'])
 ORDER BY 1
 """
 _RAISERS = """
